@@ -1,0 +1,1 @@
+"""The daemon: tails log files into PostgreSQL, every line exactly once."""

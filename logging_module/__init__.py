@@ -1,0 +1,1 @@
+"""The writers' side: `RadioLogger` and `LoggingConfig`; `Analytics` is handed on when somebody asks for it."""

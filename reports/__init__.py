@@ -1,0 +1,1 @@
+"""The reading side: analytics, exports, reports. Never touches the ingest pipeline."""
