@@ -114,6 +114,8 @@ CREATE TABLE IF NOT EXISTS error_log (
 );
 CREATE INDEX IF NOT EXISTS idx_error_log_timestamp ON error_log (timestamp);
 CREATE INDEX IF NOT EXISTS idx_error_log_play_id ON error_log (station, play_id) WHERE play_id IS NOT NULL;
+-- partial: COPY never touches it, only the bookkeeper's links do
+CREATE INDEX IF NOT EXISTS idx_error_log_play ON error_log (play_history_id) WHERE play_history_id IS NOT NULL;
 
 -- Resolutions as writers said them; the bookkeeper applies them to the errors up to resolved_at.
 CREATE TABLE IF NOT EXISTS error_resolutions (
@@ -222,7 +224,7 @@ CREATE TABLE IF NOT EXISTS ingest_files (
     committed_offset  BIGINT       NOT NULL DEFAULT 0,
     size_bytes        BIGINT       NOT NULL DEFAULT 0,
     version           BIGINT       NOT NULL DEFAULT 0,
-    state             VARCHAR(16)  NOT NULL DEFAULT 'active',  -- active | finished | suspended
+    state             VARCHAR(16)  NOT NULL DEFAULT 'active',  -- active | finished | replaced | suspended
     parser            VARCHAR(32)  NOT NULL,
     parser_version    INTEGER      NOT NULL,
     parser_state      JSONB,
@@ -242,7 +244,7 @@ CREATE TABLE IF NOT EXISTS ingest_files (
     last_error        TEXT
 );
 CREATE UNIQUE INDEX IF NOT EXISTS idx_ingest_files_active
-    ON ingest_files (machine, device, inode, birth_ns) WHERE state <> 'finished';
+    ON ingest_files (machine, device, inode, birth_ns) WHERE state IN ('active', 'suspended');
 CREATE INDEX IF NOT EXISTS idx_ingest_files_family ON ingest_files (machine, family);
 CREATE INDEX IF NOT EXISTS idx_ingest_files_owner ON ingest_files (owner);
 

@@ -1,0 +1,207 @@
+"""Which generation is a file that the sweep found? Asks disk and checkpoints, and lets `follow` decide."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ingest import files
+from ingest.errors import CheckpointMoved, SourceError
+from ingest.follow import Continue, New, Recognised, Restart, Twin, recognise
+from ingest.follower import Follower, FollowerSettings
+from ingest.identity import Checkpoint, Observed, compression_of, family, is_rotated_name, stored_path
+from ingest.rows import FileContext
+from ingest.store import Store
+from ingest.telemetry import Telemetry
+from parsers.events import Severity
+from parsers.registry import choose, create
+
+HEAD_BYTES = 1 << 16
+
+
+class Defaults(NamedTuple):
+    """What stands in for what lines do not say, and which parser reads which file."""
+
+    station: str
+    host: str
+    min_severity: Severity
+    parser_by_glob: tuple[tuple[str, str], ...]
+    defer: bool = False  # leave files below the folders of other live instances to them
+
+
+class _Unknown(NamedTuple):
+    file: files.LogFile
+    observed: Observed
+    family: str
+
+
+class Adopter:
+    """Turns paths into followers. Lives in the store's thread.
+
+    Args:
+        store: checkpoints.
+        defaults: for lines and parsers.
+        settings: of the followers.
+        telemetry: told what happens.
+    """
+
+    def __init__(self, store: Store, defaults: Defaults, settings: FollowerSettings, telemetry: Telemetry) -> None:
+        self._store = store
+        self._defaults = defaults
+        self._settings = settings
+        self._telemetry = telemetry
+        # Files that need nothing until they change: finished ones, twins. By inode: size and mtime.
+        self._settled: dict[tuple[int, int], tuple[int, int]] = {}
+        self._said: set[str] = set()
+
+    def adopt(self, paths: Iterable[str]) -> list[Follower]:
+        """Followers for those of the paths that are to be read, and can be."""
+        unknown = [found for path in paths if (found := self._open(path)) is not None]
+        if not unknown:
+            return []
+        known: dict[str, list[Checkpoint]] = {}
+        for checkpoint in self._store.families(sorted({stored_path(found.family) for found in unknown})):
+            known.setdefault(checkpoint.family, []).append(checkpoint)
+        self._foreign_roots = self._store.other_live_roots() if self._defaults.defer else {}
+        followers = []
+        for found in unknown:
+            try:
+                follower = self._adopt(found, known.setdefault(stored_path(found.family), []))
+            except (SourceError, CheckpointMoved) as error:
+                self._say_once(found.observed.path, str(error))
+                follower = None
+            if follower is None:
+                found.file.close()
+            else:
+                followers.append(follower)
+        return followers
+
+    def replace(self, known: Checkpoint, step: Restart, siblings: Sequence[str]) -> list[Follower]:
+        """A generation's file was truncated or rewritten: end it, adopt what stands around, record what is lost."""
+        self._store.replace(known)
+        followers = self.adopt(siblings)
+        continued = any(follower.checkpoint.generation == known.generation for follower in followers)
+        if step.unread_bytes and not continued:
+            self._store.add_gap(known, known.offset + step.unread_bytes, step.reason)
+        return followers
+
+    def reload(self, generations: Sequence[int]) -> list[Checkpoint]:
+        """Checkpoints as the database has them now, of the generations that are (again) ours."""
+        self._settled.clear()
+        return self._store.claim(generations) if generations else []
+
+    def settle(self, observed: Observed) -> None:
+        """The file needs nothing more until it changes."""
+        self._settled[_key(observed)] = (observed.size_bytes, observed.mtime_ns)
+
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def _open(self, path: str) -> _Unknown | None:
+        try:
+            file = files.open_log(path)
+        except SourceError as error:
+            self._say_once(path, str(error))
+            return None
+        observed = file.observe()
+        if self._settled.get(_key(observed)) == (observed.size_bytes, observed.mtime_ns):
+            file.close()
+            return None
+        self._said.discard(path)
+        return _Unknown(file, observed, family(path))
+
+    def _adopt(self, found: _Unknown, candidates: list[Checkpoint]) -> Follower | None:
+        observed = found.observed
+        own = next((known for known in candidates if known.file_id == observed.file_id), None)
+        if own is not None and own.state == "suspended":
+            self.settle(observed)
+            return None
+        if own is not None and own.state == "active":
+            return self._claim(found, own)
+        if own is not None and own.state == "finished" and _unchanged(own, observed):
+            self.settle(observed)
+            return None
+        step = self._recognise(found, candidates)
+        if isinstance(step, Twin):
+            self.settle(observed)
+            return None
+        if isinstance(step, Continue):
+            return self._continue(found, next(known for known in candidates if known.generation == step.generation))
+        if isinstance(step, New):
+            return self._new(found)
+        return None
+
+    def _recognise(self, found: _Unknown, candidates: list[Checkpoint]) -> Recognised:
+        path, file_id = found.observed.path, found.observed.file_id
+        present = files.folder_inodes(path)
+
+        def is_present(known: Checkpoint) -> bool:
+            if known.state == "replaced" or known.file_id == file_id:
+                return False
+            return (known.file_id.device, known.file_id.inode) in present
+
+        live_name = not is_rotated_name(path)
+        return recognise(candidates, found.file.read, is_present, live_name=live_name)
+
+    def _claim(self, found: _Unknown, known: Checkpoint) -> Follower | None:
+        claimed = self._store.claim([known.generation])
+        if not claimed:
+            self._leave(found, known.owner)
+            return None
+        return self._follow(found, claimed[0])
+
+    def _continue(self, found: _Unknown, known: Checkpoint) -> Follower | None:
+        claimed = self._store.claim([known.generation])
+        if not claimed:
+            self._leave(found, known.owner)
+            return None
+        path = found.observed.path
+        checkpoint = self._store.rebind(claimed[0], stored_path(path), compression_of(path), found.observed.file_id)
+        return self._follow(found, checkpoint)
+
+    def _new(self, found: _Unknown) -> Follower | None:
+        path = found.observed.path
+        for owner, roots in self._foreign_roots.items():
+            if any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots):
+                self._leave(found, owner)
+                return None
+        name = choose(path, found.file.read(0, HEAD_BYTES), self._defaults.parser_by_glob)
+        if name is None:
+            if not is_rotated_name(path) or not found.observed.size_bytes:
+                return None
+            name = "text"
+        parser = create(name, None, self._settings.zone)
+        checkpoint = self._store.create(
+            stored_path(path), stored_path(found.family), compression_of(path), found.observed.file_id,
+            (parser.name, parser.version),
+        )  # fmt: skip
+        return self._follow(found, checkpoint)
+
+    def _follow(self, found: _Unknown, checkpoint: Checkpoint) -> Follower:
+        path = found.observed.path
+        stem = os.path.basename(found.family).split(".", 1)[0]
+        context = FileContext(
+            checkpoint.generation, stored_path(path), self._defaults.station, stored_path(stem)[:64],
+            self._defaults.host, checkpoint.parser, checkpoint.parser_version, self._defaults.min_severity,
+        )  # fmt: skip
+        self._telemetry.file_found(path, checkpoint.generation, checkpoint.offset, checkpoint.parser)
+        return Follower(found.file, checkpoint, context, self._settings)
+
+    def _leave(self, found: _Unknown, owner: str) -> None:
+        path = found.observed.path
+        if path not in self._said:
+            self._said.add(path)
+            self._telemetry.file_left_to(path, owner)
+
+    def _say_once(self, path: str, message: str) -> None:
+        if path not in self._said:
+            self._said.add(path)
+            self._telemetry.file_unreadable(path, message)
+
+
+def _unchanged(known: Checkpoint, observed: Observed) -> bool:
+    if known.compression:
+        return observed.size_bytes == known.size_bytes
+    return observed.size_bytes == known.offset
+
+
+def _key(observed: Observed) -> tuple[int, int]:
+    return observed.file_id.device, observed.file_id.inode

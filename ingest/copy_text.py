@@ -1,0 +1,43 @@
+"""Python values to PostgreSQL's COPY text format (documentation of COPY, "Text Format"). Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_encode_json = msgspec.json.Encoder().encode
+
+
+def field(value: Any) -> str:
+    """One value of a row.
+
+    Strings, numbers, booleans, aware datetimes, bytes (as bytea hex), dicts and lists (as JSON) and None are taken.
+    """
+    if value is None:
+        return "\\N"
+    kind = type(value)
+    if kind is str:
+        return escape(value)
+    if kind is bool:
+        return "t" if value else "f"
+    if kind is datetime:
+        return str(value.isoformat())
+    if kind is dict or kind is list:
+        return escape(_encode_json(value).decode())
+    if kind is bytes:
+        return "\\\\x" + value.hex()
+    return str(value)
+
+
+def escape(text: str) -> str:
+    """A string with what COPY's text format gives a meaning to escaped."""
+    if "\\" in text or "\n" in text or "\t" in text or "\r" in text:
+        return text.translate(_ESCAPES)
+    return text
+
+
+def lines(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as the body of a COPY … FROM STDIN."""
+    return "".join(["\t".join(map(field, row)) + "\n" for row in rows])

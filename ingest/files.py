@@ -1,0 +1,294 @@
+"""The disk: find log files, open them safely, read them at an offset. Decides nothing."""
+
+import ctypes
+import gzip
+import os
+import socket
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from ingest.errors import SourceError
+from ingest.identity import FileId, Observed, compression_of, family
+
+_AT_EMPTY_PATH = 0x1000
+_STATX_BTIME = 0x800
+_STATX_BYTES = 256
+_SKIPPED_FOLDERS = frozenset({".git", "__pycache__", "lost+found"})
+_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class LogFile(Protocol):
+    """An open log file, read at offsets of its (decompressed) content."""
+
+    @property
+    def path(self) -> str:
+        """Where it was opened."""
+        ...
+
+    def observe(self) -> Observed:
+        """What the file is now. For an archive the size is that of the archive, not of its content."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`; fewer only at the end. Raises SourceError."""
+        ...
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        ...
+
+
+class PlainFile:
+    """A regular file behind one descriptor, which stays the same file however it is renamed.
+
+    Raises SourceError when it cannot be opened, is not a regular file, or is a symbolic link out of `root`.
+    """
+
+    def __init__(self, path: str, root: str | None = None) -> None:
+        self._path = path
+        self._descriptor = _open_regular(path, root)
+
+    @property
+    def path(self) -> str:
+        """Where it was opened."""
+        return self._path
+
+    def observe(self) -> Observed:
+        """What the file behind the descriptor is now."""
+        status = os.fstat(self._descriptor)
+        file_id = FileId(status.st_dev, _signed(status.st_ino), _birth_ns(self._descriptor))
+        return Observed(self._path, file_id, status.st_size, status.st_mtime_ns)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes from `offset`, in one `pread` where the file has them."""
+        try:
+            data = os.pread(self._descriptor, length, offset)
+        except OSError as error:
+            raise SourceError(f"{self._path}: cannot be read at byte {offset}: {error.strerror}") from error
+        return data
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._descriptor)
+
+
+class GzipFile:
+    """A gzip archive (members may be concatenated), read forwards; going back starts it anew."""
+
+    def __init__(self, path: str, root: str | None = None) -> None:
+        self._plain = PlainFile(path, root)
+        self._stream: BinaryIO | None = None
+        self._position = 0
+
+    @property
+    def path(self) -> str:
+        """Where it was opened."""
+        return self._plain.path
+
+    def observe(self) -> Observed:
+        """What the archive is now."""
+        return self._plain.observe()
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` decompressed bytes from `offset`. An archive that is cut off ends where it ends."""
+        if self._stream is None or offset < self._position:
+            self.rewind()
+        stream = self._stream
+        assert stream is not None  # noqa: S101 (rewind made it)
+        try:
+            while self._position < offset:
+                skipped = len(stream.read(min(1 << 20, offset - self._position)))
+                if not skipped:
+                    return b""
+                self._position += skipped
+            data = stream.read(length)
+        except EOFError:
+            return b""
+        except (OSError, zlib.error) as error:
+            raise SourceError(f"{self.path}: damaged archive behind byte {self._position} of its content") from error
+        self._position += len(data)
+        return data
+
+    def rewind(self) -> None:
+        """Start again at the beginning."""
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = gzip.open(_Reader(self._plain), "rb")  # noqa: SIM115 (closed in close)
+        self._position = 0
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._stream is not None:
+            self._stream.close()
+        self._plain.close()
+
+
+class _Reader:
+    """The file object that `gzip` wants, over our own descriptor."""
+
+    def __init__(self, plain: PlainFile) -> None:
+        self._plain = plain
+        self._offset = 0
+
+    def read(self, length: int = -1) -> bytes:
+        data = self._plain.read(self._offset, length if length >= 0 else 1 << 20)
+        self._offset += len(data)
+        return data
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        return
+
+
+def open_log(path: str, root: str | None = None) -> LogFile:
+    """Open a log file for reading, archives by their name. Raises SourceError."""
+    kind = compression_of(path)
+    if kind == "gz":
+        return GzipFile(path, root)
+    if kind:
+        raise SourceError(f"{path}: archives of kind .{kind} are not read yet")
+    return PlainFile(path, root)
+
+
+def folder_inodes(path: str) -> frozenset[tuple[int, int]]:
+    """Device and inode of everything that stands in a path's folder."""
+    try:
+        with os.scandir(os.path.dirname(path) or ".") as entries:
+            keys = [inode_key(entry.path) for entry in entries]
+    except OSError:
+        return frozenset()
+    return frozenset(key for key in keys if key is not None)
+
+
+def matches(path: str, roots: tuple[Path, ...], include: tuple[str, ...]) -> bool:
+    """Whether `find` would yield a path."""
+    for root in roots:
+        base = str(root)
+        if path == base:
+            return True
+        if path.startswith(base.rstrip("/") + "/") and _included(path, base, include):
+            return True
+    return False
+
+
+def find(root: Path, include: tuple[str, ...]) -> Iterator[str]:
+    """Paths below `root` whose live name (without rotation's suffixes) matches one of the globs.
+
+    Args:
+        root: a folder, or one file.
+        include: globs relative to the folder; `**/` matches any depth, also none.
+    """
+    if not root.is_dir():
+        if root.exists():
+            yield str(root)
+        return
+    base = str(root)
+    for path in _walk(base):
+        if _included(path, base, include):
+            yield path
+
+
+def _included(path: str, base: str, include: tuple[str, ...]) -> bool:
+    live = os.path.relpath(family(path), base)
+    return any(fnmatch(live, glob) or fnmatch(live, glob.removeprefix("**/")) for glob in include)
+
+
+def _walk(folder: str) -> Iterator[str]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return  # gone, or not ours to read: the next sweep looks again
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in _SKIPPED_FOLDERS:
+                yield from _walk(entry.path)
+        else:
+            yield entry.path
+
+
+def _open_regular(path: str, root: str | None) -> int:
+    """A descriptor of a regular file. Everything is checked on the descriptor: the path may be swapped meanwhile."""
+    try:
+        descriptor = os.open(path, _OPEN_FLAGS)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be opened: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise SourceError(f"{path}: is not a regular file")
+        if root is not None:
+            target = os.path.realpath(f"/proc/self/fd/{descriptor}")
+            inside = os.path.realpath(root)
+            if target != inside and not target.startswith(inside.rstrip("/") + "/") and " (deleted)" not in target:
+                raise SourceError(f"{path}: leads out of {root}")
+    except SourceError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _signed(number: int) -> int:
+    """An unsigned 64-bit inode number as PostgreSQL's BIGINT holds it."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def inode_key(path: str) -> tuple[int, int] | None:
+    """Device and inode of what stands at a path now, or None when nothing does."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, _signed(status.st_ino)
+
+
+def size_of(path: str) -> int:
+    """Size in bytes of what stands at a path, 0 when nothing does."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _birth_ns(descriptor: int) -> int:
+    """Birth time of an open file in nanoseconds, 0 where it is not known (statx(2); Python has no os.statx yet)."""
+    buffer = ctypes.create_string_buffer(_STATX_BYTES)
+    try:
+        failed = _libc().statx(descriptor, b"", _AT_EMPTY_PATH, _STATX_BTIME, buffer)
+    except AttributeError:  # a C library without statx
+        return 0
+    if failed:
+        return 0
+    mask = struct.unpack_from("=I", buffer, 0)[0]
+    if not mask & _STATX_BTIME:
+        return 0
+    seconds, nanoseconds = struct.unpack_from("=qI", buffer, 80)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)
+
+
+def machine_id() -> str:
+    """What tells this machine from others that load the same database: systemd's machine id, else the host name."""
+    try:
+        text = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return text or f"host:{socket.gethostname()}"
+
+
+def boot_id() -> str:
+    """Changes with every boot; empty where the kernel does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

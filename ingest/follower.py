@@ -1,0 +1,249 @@
+"""One generation of one file: reads on from its checkpoint and builds batches. Commits nothing.
+
+The position is proven at every read: one `pread` covers the window before the offset and the new bytes, the window is
+compared with what was read there before, and the proof of the next checkpoint is taken from the same buffer. So bytes
+of another file that took this one's place are never taken for its continuation.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from ingest.batch import Batch, Gap, Move
+from ingest.files import LogFile
+from ingest.follow import Restart, decide
+from ingest.identity import (
+    NOTHING,
+    RUNG_BYTES,
+    WINDOW_BYTES,
+    Checkpoint,
+    Fingerprint,
+    Observed,
+    fingerprint,
+    hash_window,
+    stored_path,
+    window_before,
+)
+from ingest.rows import Arrival, BatchBuilder, FileContext
+from ingest.sampling import EncoderTracker
+from parsers.events import Outcome, Parser, RawLine
+from parsers.lines import LineSplitter
+from parsers.registry import create
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class FollowerSettings:
+    """What holds for all files. Sizes are of one batch."""
+
+    batch_rows: int
+    batch_bytes: int
+    max_line_bytes: int
+    progress_interval_seconds: float
+    zone: tzinfo
+
+
+class Replaced(Exception):  # noqa: N818 (control flow between follower and pipeline, no error)
+    """The file is not any more the one that the checkpoint means."""
+
+    def __init__(self, step: Restart) -> None:
+        super().__init__(step.reason)
+        self.step = step
+
+
+class Follower:
+    """Reads one generation.
+
+    Args:
+        file: open, and the one that the checkpoint means as far as its FileId tells.
+        checkpoint: where to begin.
+        context: defaults for the file's lines.
+        settings: bounds.
+
+    Attributes:
+        checkpoint: what the database will say once everything built so far is committed.
+        live: the end was reached once; what comes now is appended while we look.
+        path: where the file stands now, as far as the last sweep knows.
+        changed_at: monotonic time of the last new byte, in seconds; the pipeline's.
+        missed_sweeps: sweeps in a row that did not find the file under any name; the pipeline's.
+    """
+
+    def __init__(self, file: LogFile, checkpoint: Checkpoint, context: FileContext, settings: FollowerSettings) -> None:
+        self.file = file
+        self.path = file.path
+        self.context = context
+        self.live = False
+        self.changed_at = 0.0
+        self.missed_sweeps = 0
+        self._settings = settings
+        self.resume(checkpoint)
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Forget everything in memory and go on from what the database says."""
+        self.checkpoint = checkpoint
+        state: dict[str, Any] = checkpoint.parser_state
+        self._parser: Parser = create(checkpoint.parser, state.get("parser"), self._settings.zone)
+        tracker = EncoderTracker(state.get("encoder"), interval_seconds=self._settings.progress_interval_seconds)
+        self._builder = BatchBuilder(self.context, tracker)
+        self._splitter = LineSplitter(
+            checkpoint.offset,
+            splits_at_cr=self._parser.splits_at_cr,
+            max_line_bytes=self._settings.max_line_bytes,
+        )
+        self._position = checkpoint.offset  # next byte to read
+        self._expected = checkpoint.proof  # the window before it
+        self._head = b""
+        self._raw: list[bytes] = []
+        self._grown = False
+
+    def take_grown(self) -> bool:
+        """Whether bytes were read since this was last asked."""
+        grown, self._grown = self._grown, False
+        return grown
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of a half line that were read and are not yet part of a batch."""
+        return self._splitter.pending_bytes
+
+    def read(self, observed: Observed, now: datetime) -> tuple[Batch | None, bool]:
+        """Read on until a batch is full or the end is reached.
+
+        Args:
+            observed: the file now.
+            now: for lines that say no time.
+
+        Returns:
+            The batch, or None when no line was completed, and whether the end was reached.
+
+        Raises:
+            Replaced: the bytes before the position are not those that were read there.
+            SourceError: the file cannot be read.
+        """
+        arrival = Arrival(now, self.live, datetime.fromtimestamp(observed.mtime_ns / 1e9, UTC))
+        rungs: list[tuple[int, bytes]] = []
+        proof, raw_bytes = self.checkpoint.proof, 0
+        at_end = False
+        while self._builder.row_count < self._settings.batch_rows and raw_bytes < self._settings.batch_bytes:
+            chunk, before = self._next_chunk(observed)
+            if not chunk:
+                at_end = True
+                break
+            raw_bytes += len(chunk)
+            self._keep_raw(chunk)
+            chunk_offset, line_offset = self._position, self._splitter.offset
+            for line in self._splitter.feed(chunk):
+                self._take(line, arrival)
+            if self._splitter.offset > line_offset:
+                buffer, buffer_offset = before + chunk, chunk_offset - len(before)
+                proof = fingerprint(window_before(buffer, buffer_offset, self._splitter.offset))
+                rungs += _rungs(buffer, buffer_offset, line_offset, self._splitter.offset)
+            self._advance(before, chunk)
+        self.live = self.live or at_end
+        if self._splitter.offset == self.checkpoint.offset:
+            return None, at_end
+        return self._build(observed, proof, now, rungs=rungs), at_end
+
+    def tick(self, observed: Observed, now: datetime, idle_seconds: float) -> Batch | None:
+        """Let the parser let go of what only waited for a next line. A batch of it moves no byte."""
+        if not self.checkpoint.held:
+            return None
+        arrival = Arrival(now, self.live, datetime.fromtimestamp(observed.mtime_ns / 1e9, UTC))
+        outcomes = self._parser.tick(idle_seconds)
+        if not outcomes:
+            return None
+        self._add(outcomes, arrival, None)
+        return self._build(observed, self.checkpoint.proof, now)
+
+    def finish(self, observed: Observed, now: datetime, gaps: list[Gap] | None = None) -> Batch:
+        """The file is over: its last line needs no newline, and the parser holds nothing back any more."""
+        arrival = Arrival(now, self.live, datetime.fromtimestamp(observed.mtime_ns / 1e9, UTC))
+        for line in self._splitter.flush():
+            self._take(line, arrival)
+        self._splitter = LineSplitter(self._position, splits_at_cr=self._parser.splits_at_cr)
+        self._add(self._parser.finish(), arrival, None)
+        return self._build(observed, self._expected, now, state="finished", gaps=gaps or [])
+
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def _next_chunk(self, observed: Observed) -> tuple[bytes, bytes]:
+        """New bytes, and the window before them out of the same read."""
+        if not self.checkpoint.compression and observed.size_bytes == self._position:
+            return b"", b""
+        expected = self._expected
+        buffer = self.file.read(self._position - expected.length, expected.length + CHUNK_BYTES)
+        before, chunk = buffer[: expected.length], buffer[expected.length :]
+        here = self.checkpoint._replace(offset=self._position, proof=expected)
+        seen = observed._replace(size_bytes=max(observed.size_bytes, self._position)) if self._archive else observed
+        step = decide(here, seen, before)
+        if isinstance(step, Restart):
+            raise Replaced(step)
+        return chunk, before
+
+    @property
+    def _archive(self) -> bool:
+        return bool(self.checkpoint.compression)
+
+    def _advance(self, before: bytes, chunk: bytes) -> None:
+        if self._position == len(self._head) < WINDOW_BYTES:
+            self._head = (self._head + chunk)[:WINDOW_BYTES]
+        self._position += len(chunk)
+        self._grown = True
+        self._expected = fingerprint((before + chunk)[-WINDOW_BYTES:])
+
+    def _keep_raw(self, chunk: bytes) -> None:
+        """Remember the batch's bytes, within bounds: of a line of many megabytes only the letter's beginning counts."""
+        self._raw.append(chunk)
+        if sum(map(len, self._raw)) > 2 * self._settings.batch_bytes + self._settings.max_line_bytes:
+            self._raw = []
+
+    def _take(self, line: RawLine, arrival: Arrival) -> None:
+        self._builder.count_line()
+        self._add(self._parser.feed(line), arrival, line)
+
+    def _add(self, outcomes: Any, arrival: Arrival, line: RawLine | None) -> None:
+        outcome: Outcome
+        for outcome in outcomes:
+            self._builder.add(outcome, arrival, line)
+
+    def _build(
+        self,
+        observed: Observed,
+        proof: Fingerprint,
+        now: datetime,
+        *,
+        state: str = "active",
+        rungs: list[tuple[int, bytes]] | None = None,
+        gaps: list[Gap] | None = None,
+    ) -> Batch:
+        known = self.checkpoint
+        to_offset = self._splitter.offset
+        head = fingerprint(self._head) if len(self._head) > known.head.length else known.head
+        move = Move(
+            known.generation, known.owner, known.owner_epoch, known.version, known.offset, to_offset, head,
+            proof if to_offset else NOTHING, observed.size_bytes, stored_path(self.path), state,
+        )  # fmt: skip
+        raw = b"".join(self._raw)
+        if len(raw) < to_offset - known.offset:
+            raw = b""
+        batch = self._builder.build(
+            move, self._parser.state(), known.held, now, rungs=rungs or [], gaps=gaps or [],
+            raw=raw[: to_offset - known.offset],
+        )  # fmt: skip
+        self._raw = [raw[to_offset - known.offset :]] if to_offset > known.offset else self._raw
+        self.checkpoint = known._replace(
+            offset=to_offset, version=known.version + 1, head=head, proof=move.proof, size_bytes=observed.size_bytes,
+            state=state, held=batch.held,
+        )  # fmt: skip
+        return batch
+
+
+def _rungs(buffer: bytes, buffer_offset: int, from_offset: int, to_offset: int) -> Iterator[tuple[int, bytes]]:
+    """Hashes of the windows before each MiB that lies in (from, to]."""
+    at = (from_offset // RUNG_BYTES + 1) * RUNG_BYTES
+    while at <= to_offset:
+        if at - buffer_offset >= WINDOW_BYTES:
+            yield at, hash_window(window_before(buffer, buffer_offset, at))
+        at += RUNG_BYTES

@@ -1,0 +1,224 @@
+"""Rows of batches into their tables, inside the caller's transaction; a row that PostgreSQL refuses is set apart.
+
+COPY for what is only appended, upserts for what several lines may say. The usual case costs one savepoint. When the
+server refuses a row's data (SQLSTATE classes 22 and 23), the rows are bisected inside savepoints until the guilty ones
+are alone; their lines become dead letters with the server's reason, and everything else is stored in the same
+transaction. The same refusal of many rows is not a row's fault: it is raised, and nothing is stored.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+import psycopg2
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
+
+from ingest.batch import COPIED, PLAY_COLUMNS, Batch, Row
+from ingest.copy_text import lines
+from ingest.errors import DatabaseError
+from ingest.queries import load
+from ingest.rows import FileContext, dead_letter
+from parsers.events import Rejected
+from parsers.lines import LineSplitter
+
+LineKey: TypeAlias = tuple[int, int]  # generation, line_offset
+
+SYSTEMIC_SHARE = 0.01
+SYSTEMIC_AT_LEAST = 10
+
+_SQL = load("ingest", "store.sql")
+_KEY_AT = {table: (columns.index("generation"), -1) for table, columns in COPIED.items() if table != "dead_letters"}
+
+
+class Refused(NamedTuple):
+    """A line one of whose rows PostgreSQL refused, and its SQLSTATE."""
+
+    key: LineKey
+    sqlstate: str
+
+
+class Corrections(NamedTuple):
+    """What loading found out about lines that were counted as stored, by generation."""
+
+    folded: Counter[int]  # start lines of plays that were known
+    refused: Counter[int]
+    rows: Counter[int]  # rows that were counted and are not there
+
+
+def load_rows(cursor: Cursor, batches: Sequence[Batch]) -> Corrections:
+    """Store all rows of the batches.
+
+    Args:
+        cursor: inside a transaction.
+        batches: of any files.
+
+    Returns:
+        How the ledger's counters must be corrected.
+
+    Raises:
+        DatabaseError: many rows were refused for one reason.
+        psycopg2.Error: anything but a refused row.
+    """
+    cursor.execute("SAVEPOINT rows")
+    try:
+        folded = _load(cursor, batches, frozenset(), [])
+    except (psycopg2.DataError, psycopg2.IntegrityError):
+        cursor.execute("ROLLBACK TO SAVEPOINT rows")
+    else:
+        return Corrections(folded, Counter(), folded)
+    refused = _find_refused(cursor, batches)
+    cursor.execute("ROLLBACK TO SAVEPOINT rows")
+    keys = frozenset(found.key for found in refused)
+    folded = _load(cursor, batches, keys, _dead_letters(batches, refused))
+    removed = Counter(key[0] for batch in batches for key in _row_keys(batch) if key in keys)
+    return Corrections(folded, Counter(key[0] for key in keys), folded + removed)
+
+
+def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey], extra: list[Row]) -> Counter[int]:
+    """Store all rows but those of the lines in `without`; gives the start lines folded into known plays."""
+    for table, columns in COPIED.items():
+        rows = [row for batch in batches for row in batch.copied[table]]
+        if table == "dead_letters":
+            rows += extra
+        elif without:
+            rows = [row for row in rows if _key(table, row) not in without]
+        copy_rows(cursor, table, columns, rows)
+    plays = [row for batch in batches for row in batch.plays if not without or (row[-2], row[-1]) not in without]
+    folded = Counter(row[-2] for row in plays)
+    folded.subtract(_upsert_plays(cursor, plays))
+    sessions = [session for batch in batches for session in batch.sessions]
+    if sessions:
+        cursor.execute(_SQL["upsert_sessions"], {"sessions": _json(_latest_sessions(sessions))})
+    return +folded
+
+
+def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """COPY rows into a table; both names come from our own constants."""
+    if rows:
+        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.StringIO(lines(rows)))
+
+
+def _upsert_plays(cursor: Cursor, plays: Sequence[Row]) -> Counter[int]:
+    """Store starts; gives the inserted ones by generation."""
+    if not plays:
+        return Counter()
+    cursor.execute(_SQL["upsert_plays"], {"plays": _json([dict(zip(PLAY_COLUMNS, row, strict=True)) for row in plays])})
+    return Counter(generation for inserted, generation, _ in cursor.fetchall() if inserted)
+
+
+def _latest_sessions(sessions: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """The last state of each session: one statement may touch a row only once."""
+    return list({session["session_key"]: session for session in sessions}.values())
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value, enc_hook=_encode).decode()
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
+    refused: list[Refused] = []
+    total = 0
+    for table, columns in COPIED.items():
+        if table == "dead_letters":
+            continue
+        rows = [row for batch in batches for row in batch.copied[table]]
+        total += len(rows)
+
+        def copy(part: Sequence[Row], table: str = table, columns: Sequence[str] = columns) -> None:
+            copy_rows(cursor, table, columns, part)
+
+        _bisect(cursor, rows, copy, lambda row, table=table: _key(table, row), refused)
+    plays = [row for batch in batches for row in batch.plays]
+    total += len(plays)
+
+    def upsert(part: Sequence[Row]) -> None:
+        _upsert_plays(cursor, part)
+
+    _bisect(cursor, plays, upsert, lambda row: (row[-2], row[-1]), refused)
+    _raise_if_systemic(refused, total)
+    return refused
+
+
+def _bisect(
+    cursor: Cursor,
+    rows: Sequence[Row],
+    store: Callable[[Sequence[Row]], None],
+    key_of: Callable[[Row], LineKey],
+    refused: list[Refused],
+) -> None:
+    if not rows:
+        return
+    cursor.execute("SAVEPOINT part")
+    try:
+        store(rows)
+    except (psycopg2.DataError, psycopg2.IntegrityError) as error:
+        cursor.execute("ROLLBACK TO SAVEPOINT part")
+        if len(rows) == 1:
+            refused.append(Refused(key_of(rows[0]), error.pgcode or "22000"))
+            return
+        middle = len(rows) // 2
+        _bisect(cursor, rows[:middle], store, key_of, refused)
+        _bisect(cursor, rows[middle:], store, key_of, refused)
+    else:
+        cursor.execute("RELEASE SAVEPOINT part")
+
+
+def _raise_if_systemic(refused: Sequence[Refused], total: int) -> None:
+    """A constraint that many rows break is the database's fault (a check that somebody added), not theirs."""
+    for sqlstate, count in Counter(found.sqlstate for found in refused).items():
+        if count > max(SYSTEMIC_AT_LEAST, SYSTEMIC_SHARE * total):
+            raise DatabaseError(
+                f"PostgreSQL refuses {count} of {total} rows with SQLSTATE {sqlstate}: something in the database is "
+                "wrong; nothing was stored, and the lines are kept in their files",
+                sqlstate=sqlstate,
+            )
+
+
+def _key(table: str, row: Row) -> LineKey:
+    generation_at, offset_at = _KEY_AT[table]
+    return row[generation_at], row[offset_at]
+
+
+def _row_keys(batch: Batch) -> Iterable[LineKey]:
+    for table in _KEY_AT:
+        for row in batch.copied[table]:
+            yield _key(table, row)
+    for row in batch.plays:
+        yield row[-2], row[-1]
+
+
+def _dead_letters(batches: Sequence[Batch], refused: Iterable[Refused]) -> list[Row]:
+    reasons = {found.key: found.sqlstate for found in refused}
+    letters = []
+    for batch in batches:
+        move = batch.move
+        context = FileContext(move.generation, move.path, "", "", "", batch.parser, batch.parser_version)
+        for (generation, offset), sqlstate in reasons.items():
+            if generation != move.generation:
+                continue
+            data, end = _line_at(batch, offset)
+            rejected = Rejected(
+                reason="refused_by_database", detail=f"PostgreSQL refused a value of this line (SQLSTATE {sqlstate})"
+            )
+            letters.append(dead_letter(context, offset, end, data, rejected, batch.read_at))
+    return letters
+
+
+def _line_at(batch: Batch, offset: int) -> tuple[bytes, int]:
+    """Bytes and end of a line of this batch. Of a line held since an earlier batch only the offset is known."""
+    start = offset - batch.move.from_offset
+    if start < 0:
+        return b"", offset
+    splitter = LineSplitter(offset, splits_at_cr=batch.parser == "ffmpeg")
+    for line in (*splitter.feed(batch.raw[start:]), *splitter.flush()):
+        return line.data, line.end
+    return b"", offset

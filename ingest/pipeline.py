@@ -1,0 +1,268 @@
+"""All files of one instance: finds them, decides which generation each is, reads them, commits in groups.
+
+The tree of files is the truth, found by `sweep`; hints only say where to look first. Everything runs in the caller's
+thread but the commits, which one worker thread makes in order, so that reading and parsing go on meanwhile. At most
+one group is being committed and one is being filled: that bounds memory and is the back-pressure.
+
+After any error of a commit everything in memory is dropped and read again from the checkpoints.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from ingest import files
+from ingest.adoption import Adopter
+from ingest.batch import Batch
+from ingest.errors import SourceError
+from ingest.follower import Follower, FollowerSettings, Replaced
+from ingest.identity import is_rotated_name
+from ingest.store import Store
+from ingest.telemetry import Telemetry
+
+T = TypeVar("T")
+
+TICK_AFTER_SECONDS = 1.0
+# A rename in the middle of a scan can hide a file from it once.
+GONE_AFTER_SWEEPS = 2
+
+
+class PipelineSettings(NamedTuple):
+    """What a pipeline reads and how long a rotated file must be quiet before it is over."""
+
+    roots: tuple[Path, ...]
+    include: tuple[str, ...]
+    rotate_wait_seconds: float
+    follower: FollowerSettings
+
+
+class Pipeline:
+    """Reads all files of one instance.
+
+    Args:
+        store: commits; used by the worker thread only.
+        adopter: finds out which generation a file is.
+        settings: what to read.
+        telemetry: told what happens.
+        wall: gives the time of day, for lines that say none.
+        monotonic: a clock in seconds that never jumps.
+        on_commit: called in the worker thread after each commit, with the batches.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        adopter: Adopter,
+        settings: PipelineSettings,
+        telemetry: Telemetry,
+        *,
+        wall: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        on_commit: Callable[[list[Batch]], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._adopter = adopter
+        self._settings = settings
+        self._telemetry = telemetry
+        self._wall = wall
+        self._monotonic = monotonic
+        self._on_commit = on_commit
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._in_flight: Future[None] | None = None
+        self._ready: list[Batch] = []
+        self.followers: dict[tuple[int, int], Follower] = {}
+
+    # -- finding ------------------------------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Look at every file of the tree: begin new ones, follow renamed ones, let go of those that are over."""
+        seen: dict[tuple[int, int], str] = {}
+        unknown: list[str] = []
+        for path in self._paths():
+            key = files.inode_key(path)
+            if key is None or key in seen:
+                continue
+            seen[key] = path
+            follower = self.followers.get(key)
+            if follower is None:
+                unknown.append(path)
+            elif follower.path != path:
+                follower.path = path
+                self._telemetry.file_renamed(path, follower.checkpoint.generation)
+        for key, follower in self.followers.items():
+            follower.missed_sweeps = 0 if key in seen else follower.missed_sweeps + 1
+        self._adopt(unknown)
+        self._finish_quiet()
+
+    def look(self, paths: Iterable[str]) -> None:
+        """Adopt what is new among some paths, without looking at the whole tree."""
+        wanted = [path for path in paths if files.matches(path, self._settings.roots, self._settings.include)]
+        self._adopt([path for path in wanted if files.inode_key(path) not in self.followers])
+
+    def _paths(self) -> Iterator[str]:
+        for root in self._settings.roots:
+            if not root.exists():
+                self._telemetry.source_missing(str(root))
+            yield from files.find(root, self._settings.include)
+
+    def _adopt(self, paths: list[str]) -> None:
+        if not paths:
+            return
+        self._flush()
+        self._begin(self.call(lambda: self._adopter.adopt(paths)))
+
+    def _begin(self, followers: Iterable[Follower]) -> None:
+        for follower in followers:
+            observed = follower.file.observe()
+            follower.changed_at = self._monotonic()
+            self.followers[observed.file_id.device, observed.file_id.inode] = follower
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def read(self, keys: Iterable[tuple[int, int]] | None = None) -> bool:
+        """Read what is new, once around, and hand full groups to the worker.
+
+        Args:
+            keys: files to look at; all of them where None.
+
+        Returns:
+            Whether there may be more to read at once.
+        """
+        more = False
+        for key in list(self.followers if keys is None else keys):
+            follower = self.followers.get(key)
+            if follower is not None:
+                more = self._read_one(key, follower) or more
+        self._submit()
+        return more
+
+    def _read_one(self, key: tuple[int, int], follower: Follower) -> bool:
+        observed = follower.file.observe()
+        try:
+            batch, at_end = follower.read(observed, self._wall())
+        except Replaced as replaced:
+            self._restart(key, follower, replaced)
+            return True
+        except SourceError as error:
+            self._telemetry.file_unreadable(follower.path, str(error))
+            return False
+        now = self._monotonic()
+        if batch is None:
+            idle_seconds = now - follower.changed_at
+            if idle_seconds >= TICK_AFTER_SECONDS:
+                batch = follower.tick(observed, self._wall(), idle_seconds)
+        if follower.take_grown():
+            follower.changed_at = now
+        if batch is not None:
+            self._ready.append(batch)
+            if sum(len(ready.raw) for ready in self._ready) >= self._settings.follower.batch_bytes:
+                self._submit()
+        return not at_end
+
+    def _restart(self, key: tuple[int, int], follower: Follower, replaced: Replaced) -> None:
+        """The old generation is over; whatever copy has its rest is found before a gap is recorded."""
+        self._flush()
+        del self.followers[key]
+        path, known = follower.path, follower.checkpoint
+        follower.file.close()
+        step = replaced.step
+        self._telemetry.file_replaced(path, known.generation, step.reason, step.unread_bytes)
+        siblings = [other for other in self._paths() if files.inode_key(other) not in self.followers]
+        self._begin(self.call(lambda: self._adopter.replace(known, step, siblings)))
+
+    def _finish_quiet(self) -> None:
+        now = self._monotonic()
+        for key, follower in list(self.followers.items()):
+            over = follower.missed_sweeps >= GONE_AFTER_SWEEPS or follower.checkpoint.compression or is_rotated_name(follower.path)
+            if over and follower.live and now - follower.changed_at >= self._settings.rotate_wait_seconds:
+                self._finish(key, follower)
+
+    def finish_rotated(self) -> None:
+        """Finish everything that rotation has put aside, without waiting: nobody is expected to write there now."""
+        for key, follower in list(self.followers.items()):
+            if follower.checkpoint.compression or is_rotated_name(follower.path):
+                self._finish(key, follower)
+
+    def _finish(self, key: tuple[int, int], follower: Follower) -> None:
+        self._ready.append(follower.finish(follower.file.observe(), self._wall()))
+        self._flush()
+        del self.followers[key]
+        self._adopter.settle(follower.file.observe())
+        follower.file.close()
+        self._telemetry.file_finished(follower.path, follower.checkpoint.generation, follower.checkpoint.offset)
+
+    # -- committing ---------------------------------------------------------------------------------------------------
+
+    def _submit(self) -> None:
+        """Hand what is ready to the worker, when the commit before it is done."""
+        if not self._ready:
+            return
+        self._await_commit()
+        group, self._ready = self._ready, []
+        self._in_flight = self._worker.submit(self._commit, group)
+
+    def _commit(self, group: list[Batch]) -> None:
+        self._store.commit(group)
+        self._telemetry.committed(
+            len(group),
+            sum(batch.lines for batch in group),
+            sum(batch.row_count for batch in group),
+            sum(len(batch.copied["dead_letters"]) for batch in group),
+        )
+        self._on_commit(group)
+
+    def _await_commit(self) -> None:
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is not None:
+            in_flight.result()
+
+    def settle_commit(self) -> None:
+        """Raise the error of a commit that has failed meanwhile; wait for nothing."""
+        if self._in_flight is not None and self._in_flight.done():
+            self._await_commit()
+
+    def _flush(self) -> None:
+        self._submit()
+        self._await_commit()
+
+    def flush(self) -> None:
+        """Commit all that was read, and wait for it."""
+        self._flush()
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Use the store, in its thread, behind all commits handed to it before."""
+        return self._worker.submit(function).result()
+
+    # -- faults -------------------------------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """Forget everything in memory and go on from the checkpoints; descriptors of files stay open.
+
+        Raises RadiologError when the database does not answer; call again then.
+        """
+        self._ready = []
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is not None:
+            in_flight.exception()  # wait; its failure is why we are here, or will show in the checkpoint
+        generations = {follower.checkpoint.generation: key for key, follower in self.followers.items()}
+        claimed = {
+            checkpoint.generation: checkpoint
+            for checkpoint in self.call(lambda: self._adopter.reload(list(generations)))
+        }
+        for generation, key in generations.items():
+            follower = self.followers[key]
+            checkpoint = claimed.get(generation)
+            if checkpoint is None or checkpoint.state == "finished":
+                del self.followers[key]
+                follower.file.close()
+            else:
+                follower.resume(checkpoint)
+
+    def close(self) -> None:
+        """Give back threads and descriptors. What was read and not committed is read again next time."""
+        self._worker.shutdown()
+        for follower in self.followers.values():
+            follower.file.close()
+        self.followers.clear()

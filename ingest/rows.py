@@ -1,0 +1,406 @@
+"""Events to rows: fills in what a line did not say, fits text to its column, and counts every line once.
+
+Pure. What an event holds can be stored (parsers/events.py); here it is made to fit: text longer than its column is
+clipped and kept whole in the row's JSON column, numbers out of range go there too.
+"""
+
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from ingest.batch import COPIED, Batch, Move, Row
+from ingest.sampling import EncoderTracker, Sample
+from parsers.events import (
+    Disposition,
+    ErrorResolved,
+    FfmpegMessage,
+    FfmpegProgress,
+    FfmpegSessionEnded,
+    FfmpegSessionStarted,
+    LogRecord,
+    Metric,
+    Outcome,
+    RawLine,
+    Rejected,
+    Severity,
+    TimeQuality,
+    TrackEnded,
+    TrackStarted,
+)
+from parsers.redact import redact_bytes
+from parsers.template import template_of
+
+SEVERITY_RANK = {Severity.DEBUG: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.ERROR: 3, Severity.CRITICAL: 4}
+FFMPEG_SEVERITY = {
+    "panic": Severity.CRITICAL,
+    "fatal": Severity.CRITICAL,
+    "error": Severity.ERROR,
+    "warning": Severity.WARNING,
+    "info": Severity.INFO,
+}
+BIGINT_LIMIT = 2**63
+# Times of one station further apart than this are looked at separately by the bookkeeper.
+CLUSTER_GAP = timedelta(hours=1)
+
+
+class FileContext(NamedTuple):
+    """What holds for all lines of a file: its generation, and what stands in for what a line does not say."""
+
+    generation: int
+    path: str
+    station: str
+    service: str
+    host: str
+    parser: str
+    parser_version: int
+    min_severity: Severity = Severity.WARNING
+
+
+class Arrival(NamedTuple):
+    """When a chunk was read. `live`: it was appended after this daemon had reached the end of the file."""
+
+    at: datetime
+    live: bool
+    mtime: datetime
+
+
+def track_key(artist: str, title: str) -> str:
+    """The name under which plays of one track are counted: NFC, trimmed, white space collapsed, case-folded."""
+    parts = [" ".join(unicodedata.normalize("NFC", text).split()).casefold() for text in (artist, title)]
+    return " - ".join(parts)[:512]
+
+
+def play_key(event: TrackStarted, started_at: datetime, generation: int, offset: int) -> str:
+    """What makes a play one play.
+
+    A UUID or AzuraCast's `sh:` number is unique by itself. Any other id may be a counter that starts again, so its
+    start belongs to the key. Without an id the line is the identity.
+    """
+    play_id = event.play_id
+    if play_id is None:
+        return f"line:{generation}:{offset}"
+    if play_id.startswith("sh:"):
+        return play_id[:512]
+    try:
+        return str(UUID(play_id))
+    except ValueError:
+        return f"{play_id[:480]}@{started_at.timestamp():.3f}"
+
+
+class BatchBuilder:
+    """Collects the outcomes of one file's lines into a `Batch`.
+
+    Args:
+        context: the file.
+        tracker: the file's encoder sessions, going on from batch to batch.
+    """
+
+    def __init__(self, context: FileContext, tracker: EncoderTracker) -> None:
+        self._context = context
+        self._tracker = tracker
+        self._min_rank = SEVERITY_RANK[context.min_severity]
+        self._add_by_type: dict[type, Callable[[Any, int, Arrival], Disposition | None]] = {
+            Metric: self._metric,
+            TrackStarted: self._track_started,
+            TrackEnded: self._track_ended,
+            LogRecord: self._log_record,
+            ErrorResolved: self._error_resolved,
+            FfmpegProgress: self._progress,
+            FfmpegMessage: self._message,
+            FfmpegSessionStarted: self._session_started,
+            FfmpegSessionEnded: self._session_ended,
+        }
+        self._clear()
+
+    def _clear(self) -> None:
+        self.lines = 0
+        self.row_count = 0
+        self._dispositions = Counter[str]()
+        self._copied: dict[str, list[Row]] = {table: [] for table in COPIED}
+        self._plays: list[Row] = []
+        self._sessions: dict[int, dict[str, Any]] = {}
+        self._times: dict[str, list[datetime]] = {}
+        self._stations: set[str] = set()
+
+    def count_line(self) -> None:
+        """A line was given to the parser."""
+        self.lines += 1
+
+    def add(self, outcome: Outcome, arrival: Arrival, line: RawLine | None) -> None:
+        """Take what became of a line.
+
+        Args:
+            outcome: from the parser.
+            arrival: when the bytes were read.
+            line: the line just fed, whose bytes a dead letter keeps; None from `tick` and `finish`.
+        """
+        without_row: Disposition | None = None
+        has_row = False
+        for parsed in outcome.parsed:
+            if type(parsed) is Rejected:
+                self._dead_letter(parsed, outcome, arrival, line)
+                continue
+            refined = self._add_by_type[type(parsed)](parsed, outcome.start, arrival)
+            if refined is None:
+                has_row = True
+            else:
+                without_row = refined
+        disposition = outcome.disposition
+        if disposition is Disposition.STORED and not has_row and without_row is not None:
+            disposition = without_row
+        if disposition is not None:
+            self._dispositions[disposition.value] += 1
+
+    def build(
+        self, move: Move, parser_state: dict[str, Any], held_before: int, read_at: datetime, **extra: Any
+    ) -> Batch:
+        """The batch of all that was added since the last build.
+
+        Args:
+            move: the checkpoint's move.
+            parser_state: the parser's state behind the last line.
+            held_before: lines that were held at the last build.
+            read_at: when the bytes were read.
+            extra: `rungs`, `gaps` and `raw` of the batch.
+        """
+        self._take_session()
+        tracked = self._tracker.state()
+        state = {key: value for key, value in (("parser", parser_state), ("encoder", tracked)) if value}
+        batch = Batch(
+            move=move,
+            parser=self._context.parser,
+            parser_version=self._context.parser_version,
+            parser_state=state,
+            lines=self.lines,
+            dispositions=dict(self._dispositions),
+            held=held_before + self.lines - sum(self._dispositions.values()),
+            copied=self._copied,
+            plays=self._plays,
+            sessions=list(self._sessions.values()),
+            touched={station: _clusters(times) for station, times in self._times.items()},
+            stations=frozenset(self._stations),
+            read_at=read_at,
+            **extra,
+        )
+        self._clear()
+        return batch
+
+    # -- one method an event -------------------------------------------------------------------------------------
+
+    def _said(self, event: Any, arrival: Arrival) -> tuple[datetime, str, str, str, str]:
+        """Time, its quality, station, service and host of an event, with the file's defaults."""
+        context = self._context
+        if event.timestamp is not None:
+            at, quality = event.timestamp, event.time_quality.value
+        elif arrival.live:
+            at, quality = arrival.at, "arrival"
+        else:
+            at, quality = arrival.mtime, "estimated"
+        station = event.station[:128] if event.station else context.station
+        self._stations.add(station)
+        self.row_count += 1
+        return (
+            at,
+            quality,
+            station,
+            event.service[:64] if event.service else context.service,
+            event.host[:256] if event.host else context.host,
+        )
+
+    def _touch(self, station: str, at: datetime) -> None:
+        self._times.setdefault(station, []).append(at)
+
+    def _metric(self, event: Metric, offset: int, arrival: Arrival) -> None:
+        at, quality, station, service, host = self._said(event, arrival)
+        name, unit, metadata = event.name, event.unit, event.metadata
+        if len(name) > 128 or (unit is not None and len(unit) > 32):
+            metadata = {**(metadata or {}), "_full": {"metric_name": name, "unit": unit}}
+            name, unit = name[:128], unit[:32] if unit else unit
+        self._copied["system_metrics"].append(
+            (at, name, event.value, unit, service, metadata, station, host, quality, self._context.generation, offset)
+        )
+
+    def _track_started(self, event: TrackStarted, offset: int, arrival: Arrival) -> None:
+        at, quality, station, service, host = self._said(event, arrival)
+        fit = _Fit(event.metadata)
+        generation = self._context.generation
+        artist, title = fit.text("artist", event.artist, 256), fit.text("title", event.title, 256)
+        album, song_id = fit.text("album", event.album, 256), fit.text("azuracast_song_id", event.azuracast_song_id, 128)
+        loop_path, pid = fit.text("loop_file_path", event.loop_path, 1024), fit.bigint("ffmpeg_pid", event.ffmpeg_pid)
+        play_id = fit.text("play_id", event.play_id, 256)
+        self._plays.append(
+            (track_key(event.artist, event.title), artist, title, album, song_id, loop_path, at, event.duration_seconds,
+             pid, fit.json, station, service, host, play_id, play_key(event, at, generation, offset), quality,
+             generation, offset)
+        )  # fmt: skip
+        self._touch(station, at)
+
+    def _track_ended(self, event: TrackEnded, offset: int, arrival: Arrival) -> None:
+        at, quality, station, service, host = self._said(event, arrival)
+        fit = _Fit(event.metadata)
+        play_id = fit.text("play_id", event.play_id, 256)
+        self._copied["play_ends"].append(
+            (station, at, play_id, event.had_errors, event.error_message, fit.json, service, host, quality,
+             self._context.generation, offset)
+        )  # fmt: skip
+        self._touch(station, at)
+
+    def _error_resolved(self, event: ErrorResolved, offset: int, arrival: Arrival) -> None:
+        at, _, station, _, _ = self._said(event, arrival)
+        service, template = event.resolved_service, event.template
+        self._copied["error_resolutions"].append(
+            (station, at, _bigint(event.error_id), service[:64] if service else None,
+             template[:512] if template else None, self._context.generation, offset)
+        )  # fmt: skip
+        self._touch(station, at)
+
+    def _log_record(self, event: LogRecord, offset: int, arrival: Arrival) -> Disposition | None:
+        if SEVERITY_RANK[event.severity] < self._min_rank and not event.explicit_error:
+            return Disposition.BELOW_THRESHOLD
+        severity = Severity.INFO if event.severity is Severity.DEBUG else event.severity
+        at, quality, station, service, host = self._said(event, arrival)
+        fit = _Fit(event.context)
+        play_id = fit.text("play_id", event.play_id, 256)
+        template = event.template or template_of(event.message)
+        self._copied["error_log"].append(
+            (at, service, severity.value, event.message, fit.json, event.stack_trace, station, host, play_id,
+             event.category and event.category[:64], template[:512], False, 1, quality,
+             self._context.generation, offset)
+        )  # fmt: skip
+        self._touch(station, at)
+        return None
+
+    def _message(self, event: FfmpegMessage, offset: int, arrival: Arrival) -> Disposition | None:
+        severity = FFMPEG_SEVERITY.get(event.severity, Severity.DEBUG)
+        if SEVERITY_RANK[severity] < self._min_rank:
+            return Disposition.BELOW_THRESHOLD
+        at, quality, station, service, host = self._said(event, arrival)
+        session = self._tracker.session_offset
+        context = {
+            "component": list(event.component),
+            "ffmpeg_severity": event.severity,
+            "severity_source": event.severity_source,
+            "effect": event.effect,
+            "suspect": event.suspect,
+            "session": None if session is None else f"{self._context.generation}:{session}",
+        }
+        self._copied["error_log"].append(
+            (at, service, severity.value, event.message, context, None, station, host, None, event.category[:64],
+             event.template[:512], event.effect == "benign", min(event.count, 2**31 - 1), quality,
+             self._context.generation, offset)
+        )  # fmt: skip
+        self._touch(station, at)
+        return None
+
+    def _progress(self, event: FfmpegProgress, offset: int, arrival: Arrival) -> Disposition | None:
+        at, quality, station, service, host = self._said(event, arrival)
+        self.row_count -= 1
+        own_clock = event.elapsed_seconds if event.elapsed_seconds is not None else event.time_seconds
+        clock = at.timestamp() if quality != "estimated" or own_clock is None else own_clock
+        sample = self._tracker.progress(event, at, clock)
+        if sample is None:
+            return Disposition.FOLDED
+        self._sample(sample, (at, quality, station, service, host), offset)
+        return None
+
+    def _sample(self, sample: Sample, said: tuple[datetime, str, str, str, str], offset: int) -> None:
+        at, quality, station, service, host = said
+        session = self._tracker.session_offset
+        for reading in sample.readings:
+            metadata = {
+                "min": reading.least,
+                "max": reading.greatest,
+                "lines": sample.lines,
+                "session": None if session is None else f"{self._context.generation}:{session}",
+            }
+            self._copied["system_metrics"].append(
+                (at, reading.name, reading.last, reading.unit, service, metadata, station, host, quality,
+                 self._context.generation, offset)
+            )  # fmt: skip
+        self.row_count += len(sample.readings)
+
+    def _session_started(self, event: FfmpegSessionStarted, _: int, arrival: Arrival) -> Disposition:
+        self._take_session()
+        at, quality, station, service, host = self._said(event, arrival)
+        self._tracker.started(event, at, TimeQuality(quality), {"station": station, "service": service, "host": host})
+        self.row_count -= 1
+        self._touch(station, at)
+        return Disposition.FOLDED
+
+    def _session_ended(self, event: FfmpegSessionEnded, _: int, arrival: Arrival) -> Disposition:
+        at, _quality, station, _, _ = self._said(event, arrival)
+        self._tracker.ended(event, at)
+        self._take_session()
+        self.row_count -= 1
+        self._touch(station, at)
+        return Disposition.FOLDED
+
+    def _take_session(self) -> None:
+        session = self._tracker.take_changed_session()
+        if session is not None:
+            generation = self._context.generation
+            key = f"{generation}:{session['session']}"
+            self._sessions[session["session"]] = {
+                **session, "session_key": key, "generation": generation, "line_offset": session["session"],
+            }  # fmt: skip
+
+    def _dead_letter(self, rejected: Rejected, outcome: Outcome, arrival: Arrival, line: RawLine | None) -> None:
+        data = line.data if line is not None and line.start == outcome.start else b""
+        self._copied["dead_letters"].append(
+            dead_letter(self._context, outcome.start, outcome.end, data, rejected, arrival.at)
+        )
+
+
+def dead_letter(context: FileContext, start: int, end: int, data: bytes, rejected: Rejected, at: datetime) -> Row:
+    """The row that keeps a line nobody could store: its redacted bytes and a hash of the raw ones."""
+    return (
+        context.generation, start, end, context.path, rejected.reason[:64], rejected.detail,
+        redact_bytes(data), hashlib.sha256(data).digest(), context.parser, context.parser_version, at,
+    )  # fmt: skip
+
+
+class _Fit:
+    """Fits values to their columns; what does not fit is kept whole under `_full` in the row's JSON column."""
+
+    def __init__(self, json: dict[str, Any] | None) -> None:
+        self.json = json
+
+    def text(self, name: str, value: str | None, limit: int) -> str | None:
+        """The text, clipped to its column."""
+        if value is None or len(value) <= limit:
+            return value
+        self._keep(name, value)
+        return value[:limit]
+
+    def bigint(self, name: str, value: int | None) -> int | None:
+        """The number, or None where BIGINT cannot hold it."""
+        fits = _bigint(value)
+        if value is not None and fits is None:
+            self._keep(name, str(value))
+        return fits
+
+    def _keep(self, name: str, value: str) -> None:
+        json = dict(self.json or {})
+        json["_full"] = {**json.get("_full", {}), name: value}
+        self.json = json
+
+
+def _bigint(value: int | None) -> int | None:
+    return value if value is not None and -BIGINT_LIMIT <= value < BIGINT_LIMIT else None
+
+
+def _clusters(times: list[datetime]) -> list[tuple[datetime, datetime]]:
+    """Times as few closed intervals, so that one wrong date does not make years of plays be looked at again."""
+    times.sort()
+    clusters = [(times[0], times[0])]
+    for at in times[1:]:
+        first, last = clusters[-1]
+        if at - last > CLUSTER_GAP:
+            clusters.append((at, at))
+        else:
+            clusters[-1] = (first, at)
+    return clusters

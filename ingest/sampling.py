@@ -1,0 +1,204 @@
+"""One encoder session's statistics, thinned out: a sample every few seconds with least and greatest, and its totals.
+
+Pure: the time of a line is an argument. All that is remembered is a plain dict that goes into the checkpoint.
+"""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from parsers.events import FfmpegProgress, FfmpegSessionEnded, FfmpegSessionStarted, TimeQuality
+
+# metric name, field of FfmpegProgress, unit
+SAMPLED: tuple[tuple[str, str, str], ...] = (
+    ("ffmpeg_frame", "frame", "frames"),
+    ("ffmpeg_fps", "fps", "fps"),
+    ("ffmpeg_q", "q", ""),
+    ("ffmpeg_size_bytes", "size_bytes", "bytes"),
+    ("ffmpeg_out_time_seconds", "time_seconds", "s"),
+    ("ffmpeg_bitrate_kbps", "bitrate_kbps", "kbit/s"),
+    ("ffmpeg_speed", "speed", "x"),
+    ("ffmpeg_dup_frames", "dup", "frames"),
+    ("ffmpeg_drop_frames", "drop", "frames"),
+)
+LAG_METRIC = "ffmpeg_out_time_lag_seconds"
+
+
+class Reading(NamedTuple):
+    """One metric of a sample: its last value, and the least and greatest since the sample before."""
+
+    name: str
+    unit: str
+    last: int | float
+    least: int | float
+    greatest: int | float
+
+
+class Sample(NamedTuple):
+    """What `lines` statistics lines come down to."""
+
+    readings: tuple[Reading, ...]
+    lines: int
+
+
+class EncoderTracker:
+    """Follows the FFmpeg sessions of one file.
+
+    Args:
+        state: what `state()` gave before, or empty.
+        interval_seconds: a sample is due when so much time passed since the last, and always at the final line.
+    """
+
+    def __init__(self, state: dict[str, Any] | None = None, *, interval_seconds: float = 10.0) -> None:
+        state = state or {}
+        self._interval_seconds = interval_seconds
+        self._session: dict[str, Any] | None = state.get("session")
+        self._ranges: dict[str, list[float]] = state.get("ranges", {})
+        self._lines: int = state.get("lines", 0)
+        self._sampled_at: float | None = state.get("sampled_at")
+        self._changed = False
+
+    def state(self) -> dict[str, Any]:
+        """JSON values from which a new tracker goes on; empty when nothing was seen."""
+        if self._session is None and self._sampled_at is None:
+            return {}
+        return {
+            "session": self._session,
+            "ranges": self._ranges,
+            "lines": self._lines,
+            "sampled_at": self._sampled_at,
+        }
+
+    def started(self, event: FfmpegSessionStarted, at: datetime, quality: TimeQuality, origin: dict[str, str]) -> None:
+        """A session began. `origin`: its station, service and host."""
+        self._session = {
+            **origin,
+            "session": event.session,
+            "pid": event.pid,
+            "ffmpeg_version": event.version,
+            "inputs": list(event.inputs),
+            "outputs": list(event.outputs),
+            "mapping": list(event.mapping),
+            "started_at": at.isoformat(),
+            "time_quality": quality.value,
+            "end_kind": "running",
+            "progress_count": 0,
+        }
+        self._ranges, self._lines, self._sampled_at = {}, 0, None
+        self._changed = True
+
+    def progress(self, event: FfmpegProgress, at: datetime, clock_seconds: float) -> Sample | None:
+        """A statistics line; gives the sample when one is due.
+
+        Args:
+            event: the line.
+            at: its time.
+            clock_seconds: a clock that advances with the session: the time of the line, or where that is not known the
+                encoder's own.
+        """
+        self._widen(event)
+        self._lines += 1
+        if self._session is not None:
+            self._total(event, at)
+        if self._sampled_at is None:
+            self._sampled_at = clock_seconds
+            due = True
+        else:
+            due = event.final or not 0 <= clock_seconds - self._sampled_at < self._interval_seconds
+        if not due:
+            return None
+        self._sampled_at = clock_seconds
+        return self._take(event, at)
+
+    def ended(self, event: FfmpegSessionEnded, at: datetime) -> None:
+        """The session is over. Of a killed one nobody saw the end: it lived at least until its last statistics line."""
+        if self._session is None:
+            return
+        unseen = event.end_kind == "killed" and event.timestamp is None
+        self._session |= {
+            "ended_at": self._session.get("last_progress_at", self._session["started_at"]) if unseen else at.isoformat(),
+            "end_kind": event.end_kind,
+            "signal": event.signal,
+            "exit_guess": event.exit_guess,
+            "cause": event.cause,
+            "cause_category": event.cause_category,
+            "summary": list(event.summary),
+        }
+        self._changed = True
+
+    @property
+    def session_offset(self) -> int | None:
+        """Offset of the running session's first line, or None outside of any."""
+        return self._session["session"] if self._session else None
+
+    def take_changed_session(self) -> dict[str, Any] | None:
+        """The session's row where it changed since it was last taken; an ended one is then forgotten."""
+        session = self._session
+        if session is None or not self._changed:
+            return None
+        self._changed = False
+        if session["end_kind"] != "running":
+            self._session = None
+        return session
+
+    def _widen(self, event: FfmpegProgress) -> None:
+        for name, field, _ in SAMPLED:
+            value = _value(event, field)
+            if value is None:
+                continue
+            known = self._ranges.get(name)
+            if known is None:
+                self._ranges[name] = [value, value]
+            elif value < known[0]:
+                known[0] = value
+            elif value > known[1]:
+                known[1] = value
+
+    def _total(self, event: FfmpegProgress, at: datetime) -> None:
+        session = self._session
+        assert session is not None  # noqa: S101 (the caller asked)
+        session["progress_count"] += 1
+        session.setdefault("first_progress_at", at.isoformat())
+        session["last_progress_at"] = at.isoformat()
+        for key, field in (
+            ("frames", "frame"),
+            ("size_bytes", "size_bytes"),
+            ("out_time_seconds", "time_seconds"),
+            ("fps", "fps"),
+            ("speed_average", "speed"),
+            ("dup_frames", "dup"),
+            ("drop_frames", "drop"),
+        ):
+            value = getattr(event, field)
+            if value is not None:
+                session[key] = value
+        if event.speed is not None:
+            session["speed_worst"] = min(event.speed, session.get("speed_worst", event.speed))
+
+    def _take(self, event: FfmpegProgress, at: datetime) -> Sample | None:
+        readings = [
+            Reading(name, unit, value, self._ranges[name][0], self._ranges[name][1])
+            for name, field, unit in SAMPLED
+            if (value := _value(event, field)) is not None
+        ]
+        lag = self._lag(event, at)
+        if lag is not None:
+            readings.append(Reading(LAG_METRIC, "s", lag, lag, lag))
+        sample = Sample(tuple(readings), self._lines)
+        self._ranges, self._lines = {}, 0
+        self._changed = self._session is not None
+        return sample if readings else None
+
+    def _lag(self, event: FfmpegProgress, at: datetime) -> float | None:
+        """How far the output's time is behind the wall clock since the session's first statistics line."""
+        session = self._session
+        if session is None or event.time_seconds is None or session["time_quality"] in ("estimated", "unknown"):
+            return None
+        origin = session.setdefault("lag_origin", [at.timestamp(), event.time_seconds])
+        return round((at.timestamp() - origin[0]) - (event.time_seconds - origin[1]), 3)
+
+
+def _value(event: FfmpegProgress, field: str) -> int | float | None:
+    if field == "q":
+        return event.q[0] if event.q else None
+    value: int | float | None = getattr(event, field)
+    return value

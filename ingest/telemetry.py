@@ -1,0 +1,109 @@
+"""What happens, as facts: one method a fact. Here it is decided how each is logged; callers only say that it happened.
+
+The daemon's own log is JSON lines on stderr, never a file that it tails. Levels: info = normal, warning = nothing is
+lost but somebody may want to look, error = bytes are lost or a person is needed.
+"""
+
+import logging
+import sys
+from typing import Any, TextIO
+
+import structlog
+
+
+class Telemetry:
+    """Counts and logs facts.
+
+    Args:
+        level: name of the least severe level that is written.
+        stream: where to; None for nowhere.
+    """
+
+    def __init__(self, level: str = "INFO", stream: TextIO | None = sys.stderr) -> None:
+        self.counters: dict[str, int] = {}
+        self._log: Any = None
+        if stream is not None:
+            self._log = structlog.wrap_logger(
+                structlog.PrintLogger(stream),
+                processors=[
+                    structlog.processors.add_log_level,
+                    structlog.processors.TimeStamper(fmt="iso", utc=True),
+                    structlog.processors.format_exc_info,
+                    structlog.processors.JSONRenderer(ensure_ascii=True),
+                ],
+                wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+                service="radiolog",
+            )
+
+    def _say(self, level: str, fact: str, **fields: Any) -> None:
+        self.counters[fact] = self.counters.get(fact, 0) + 1
+        if self._log is not None:
+            getattr(self._log, level)(fact, **fields)
+
+    def started(self, instance: str, epoch: int, roots: list[str]) -> None:
+        """The daemon reads from now on."""
+        self._say("info", "started", instance=instance, epoch=epoch, roots=roots)
+
+    def stopped(self, reason: str) -> None:
+        """The daemon has committed what it read and ends."""
+        self._say("info", "stopped", reason=reason)
+
+    def file_found(self, path: str, generation: int, offset: int, parser: str) -> None:
+        """A file is read from `offset` on."""
+        self._say("info", "file_found", path=path, generation=generation, offset=offset, parser=parser)
+
+    def file_renamed(self, path: str, generation: int) -> None:
+        """A generation stands at another path now."""
+        self._say("info", "file_renamed", path=path, generation=generation)
+
+    def file_finished(self, path: str, generation: int, offset: int) -> None:
+        """A generation was read to its end and is over."""
+        self._say("info", "file_finished", path=path, generation=generation, offset=offset)
+
+    def file_replaced(self, path: str, generation: int, reason: str, unread_bytes: int) -> None:
+        """A file was truncated or rewritten: a new generation begins."""
+        level = "error" if unread_bytes else "warning"
+        self._say(level, "file_replaced", path=path, generation=generation, reason=reason, unread_bytes=unread_bytes)
+
+    def file_left_to(self, path: str, owner: str) -> None:
+        """Another live radiolog reads this file."""
+        self._say("warning", "file_left_to_other", path=path, owner=owner)
+
+    def file_unreadable(self, path: str, message: str) -> None:
+        """A file cannot be read now; the next sweep tries again."""
+        self._say("warning", "file_unreadable", path=path, message=message)
+
+    def source_missing(self, path: str) -> None:
+        """A folder of logs does not exist; the next sweep looks again."""
+        self._say("warning", "source_missing", path=path)
+
+    def found_by_sweep(self, path: str) -> None:
+        """The sweep found new bytes that no event had announced."""
+        self._say("debug", "found_by_sweep", path=path)
+
+    def watch_failed(self, path: str, message: str) -> None:
+        """No events come from a folder; the sweep alone finds its news."""
+        self._say("warning", "watch_failed", path=path, message=message)
+
+    def committed(self, batches: int, lines: int, rows: int, dead_letters: int) -> None:
+        """A commit succeeded."""
+        for name, amount in (("batches", batches), ("lines", lines), ("rows", rows), ("dead_letters", dead_letters)):
+            self.counters[f"{name}_total"] = self.counters.get(f"{name}_total", 0) + amount
+        if dead_letters:
+            self._say("warning", "lines_dead_lettered", count=dead_letters)
+
+    def database_lost(self, message: str, retry_seconds: float) -> None:
+        """PostgreSQL refused or is gone; nothing is lost, the files are the buffer."""
+        self._say("warning", "database_unavailable", message=message, retry_seconds=round(retry_seconds, 2))
+
+    def database_back(self) -> None:
+        """PostgreSQL takes rows again."""
+        self._say("info", "database_available")
+
+    def derived(self, entries: int) -> None:
+        """The bookkeeper worked off its queue."""
+        self.counters["derived_total"] = self.counters.get("derived_total", 0) + entries
+
+    def unexpected(self, message: str) -> None:
+        """A defect of radiolog: logged in full, the daemon ends and systemd starts it again."""
+        self._say("error", "unexpected_error", message=message, exc_info=True)
