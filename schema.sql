@@ -57,11 +57,13 @@ CREATE TABLE IF NOT EXISTS play_history (
     line_offset                BIGINT,
     -- derived
     ended_at                   TIMESTAMPTZ,
-    ended_by                   VARCHAR(16),  -- event | next_track | duration | crash | heartbeat | max_open; null: still open
+    ended_by                   VARCHAR(16),  -- event | next_track | duration | crash | encoder_exit | max_open; null: open
     duration_seconds           DOUBLE PRECISION,
     had_errors                 BOOLEAN       NOT NULL DEFAULT false,
     error_message              TEXT,
     error_count                INTEGER       NOT NULL DEFAULT 0,
+    said_errors                BOOLEAN       NOT NULL DEFAULT false,  -- what the end event said, without the linked errors
+    said_message               TEXT,
     CONSTRAINT play_history_key UNIQUE (station, play_key)
 );
 CREATE INDEX IF NOT EXISTS idx_play_history_started ON play_history (started_at);

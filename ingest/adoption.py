@@ -105,7 +105,6 @@ class Adopter:
         if self._settled.get(_key(observed)) == (observed.size_bytes, observed.mtime_ns):
             file.close()
             return None
-        self._said.discard(path)
         return _Unknown(file, observed, family(path))
 
     def _adopt(self, found: _Unknown, candidates: list[Checkpoint]) -> Follower | None:
@@ -182,6 +181,7 @@ class Adopter:
             checkpoint.generation, stored_path(path), self._defaults.station, stored_path(stem)[:64],
             self._defaults.host, checkpoint.parser, checkpoint.parser_version, self._defaults.min_severity,
         )  # fmt: skip
+        self._said.discard(path)
         self._telemetry.file_found(path, checkpoint.generation, checkpoint.offset, checkpoint.parser)
         return Follower(found.file, checkpoint, context, self._settings)
 

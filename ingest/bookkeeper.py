@@ -1,0 +1,118 @@
+"""Derived state from committed facts: ends of plays, errors' plays, counts. Reads no log and moves no checkpoint.
+
+Ingest transactions only append facts and say in `derive_queue` which span of which station changed. One bookkeeper at a
+time takes entries and recomputes what follows, in the same transaction; so concurrent ingest never deadlocks over
+derived rows, and the order in which files are read does not matter.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from ingest.database import translate
+from ingest.queries import load
+
+ENTRIES_AT_ONCE = 500
+MERGE_WITHIN = timedelta(minutes=10)
+
+_SQL = load("ingest", "bookkeeper.sql")
+
+
+class Span(NamedTuple):
+    """A station's time from the first to the last fact that changed."""
+
+    station: str
+    from_time: datetime
+    to_time: datetime
+
+
+class Thresholds(NamedTuple):
+    """Seconds: how long a play without any end lasts at most, and how long a gap between plays is none."""
+
+    max_open_seconds: float
+    gap_seconds: float
+
+
+class Bookkeeper:
+    """Works off the queue over one connection of its own.
+
+    Args:
+        connect: opens a connection; called again after every error.
+        thresholds: for implied ends.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], thresholds: Thresholds) -> None:
+        self._connect = connect
+        self._thresholds = thresholds
+        self._connection: Connection | None = None
+
+    def work(self) -> int:
+        """Take the next entries and derive what follows from them.
+
+        Returns:
+            How many entries were taken; 0 when there are none, or while another bookkeeper is at it.
+
+        Raises:
+            DatabaseError: nothing was changed; the entries are still there.
+        """
+        if self._connection is None:
+            self._connection = self._connect()
+        try:
+            with self._connection.cursor() as cursor:
+                taken = self._work(cursor)
+            self._connection.commit()
+        except psycopg2.Error as error:
+            self.close()
+            raise translate(error) from error
+        return taken
+
+    def work_all(self) -> int:
+        """Work until the queue is empty; gives how many entries were taken."""
+        total = 0
+        while taken := self.work():
+            total += taken
+        return total
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _work(self, cursor: Cursor) -> int:
+        cursor.execute(_SQL["take_turn"])
+        turn = cursor.fetchone()
+        if turn is None or not turn[0]:
+            return 0
+        cursor.execute(_SQL["take_entries"], {"limit": ENTRIES_AT_ONCE})
+        entries = [Span(*row) for row in cursor.fetchall()]
+        for span in merged(entries):
+            self._derive(cursor, span)
+        return len(entries)
+
+    def _derive(self, cursor: Cursor, span: Span) -> None:
+        parameters = {**span._asdict(), **self._thresholds._asdict()}
+        cursor.execute(_SQL["touched_plays"], parameters)
+        plays = [row[0] for row in cursor.fetchall()]
+        parameters["plays"] = plays
+        cursor.execute(_SQL["derive_ends"], parameters)
+        cursor.execute(_SQL["resolve_errors"], parameters)
+        cursor.execute(_SQL["link_errors"], parameters)
+        parameters["plays"] = sorted({*plays, *(row[0] for row in cursor.fetchall())})
+        cursor.execute(_SQL["count_errors"], parameters)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Spans of one station that overlap or nearly touch, as one; sorted by station and time."""
+    result: list[Span] = []
+    for span in sorted(spans):
+        last = result[-1] if result else None
+        if last is not None and last.station == span.station and span.from_time - last.to_time <= MERGE_WITHIN:
+            result[-1] = last._replace(to_time=max(last.to_time, span.to_time))
+        else:
+            result.append(span)
+    return result
