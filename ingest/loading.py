@@ -106,7 +106,7 @@ def _upsert_plays(cursor: Cursor, plays: Sequence[Row]) -> Counter[int]:
     if not plays:
         return Counter()
     cursor.execute(_SQL["upsert_plays"], {"plays": _json([dict(zip(PLAY_COLUMNS, row, strict=True)) for row in plays])})
-    return Counter(generation for inserted, generation, _ in cursor.fetchall() if inserted)
+    return Counter(dict(cursor.fetchall()))
 
 
 def _latest_sessions(sessions: Iterable[dict[str, object]]) -> list[dict[str, object]]:

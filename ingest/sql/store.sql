@@ -92,28 +92,37 @@ INSERT INTO stations (name, time_zone) SELECT name, %(time_zone)s FROM unnest(%(
 ON CONFLICT DO NOTHING
 
 -- The same play said twice is one play: the earlier start wins whole, so that the order of arrival does not matter.
--- Rows come in as JSON; `inserted` is false for those that were known.
+-- Rows come in as JSON. Where the play was known, the time that it stood at is looked at again too. Gives how many were
+-- new, by generation.
 -- name: upsert_plays
-INSERT INTO play_history AS p (track_key, artist, title, album, azuracast_song_id, loop_file_path, started_at,
-    expected_duration_seconds, ffmpeg_pid, metadata, station, service, host, play_id, play_key, time_quality,
-    generation, line_offset)
-SELECT DISTINCT ON (station, play_key) track_key, artist, title, album, azuracast_song_id, loop_file_path, started_at,
-    expected_duration_seconds, ffmpeg_pid, metadata, station, service, host, play_id, play_key, time_quality,
-    generation, line_offset
-FROM jsonb_to_recordset(%(plays)s::jsonb) AS r (track_key text, artist text, title text, album text,
-    azuracast_song_id text, loop_file_path text, started_at timestamptz, expected_duration_seconds double precision,
-    ffmpeg_pid bigint, metadata jsonb, station text, service text, host text, play_id text, play_key text,
-    time_quality text, generation bigint, line_offset bigint)
-ORDER BY station, play_key, started_at, track_key, metadata::text
-ON CONFLICT (station, play_key) DO UPDATE
-    SET track_key = excluded.track_key, artist = excluded.artist, title = excluded.title, album = excluded.album,
-        azuracast_song_id = excluded.azuracast_song_id, loop_file_path = excluded.loop_file_path,
-        started_at = excluded.started_at, expected_duration_seconds = excluded.expected_duration_seconds,
-        ffmpeg_pid = excluded.ffmpeg_pid, metadata = excluded.metadata, service = excluded.service,
-        host = excluded.host, play_id = excluded.play_id, time_quality = excluded.time_quality
-    WHERE (excluded.started_at, excluded.track_key, coalesce(excluded.metadata::text, ''))
-        < (p.started_at, p.track_key, coalesce(p.metadata::text, ''))
-RETURNING xmax = 0 AS inserted, generation, line_offset
+WITH said AS MATERIALIZED (
+    SELECT DISTINCT ON (station, play_key) *
+    FROM jsonb_to_recordset(%(plays)s::jsonb) AS r (track_key text, artist text, title text, album text,
+        azuracast_song_id text, loop_file_path text, started_at timestamptz, expected_duration_seconds double precision,
+        ffmpeg_pid bigint, metadata jsonb, station text, service text, host text, play_id text, play_key text,
+        time_quality text, generation bigint, line_offset bigint)
+    ORDER BY station, play_key, started_at, track_key, coalesce(metadata::text, '')
+), known AS (
+    INSERT INTO derive_queue (station, from_time, to_time)
+    SELECT p.station, p.started_at, p.started_at FROM said JOIN play_history p USING (station, play_key)
+), stored AS (
+    INSERT INTO play_history AS p (track_key, artist, title, album, azuracast_song_id, loop_file_path, started_at,
+        expected_duration_seconds, ffmpeg_pid, metadata, station, service, host, play_id, play_key, time_quality,
+        generation, line_offset)
+    SELECT track_key, artist, title, album, azuracast_song_id, loop_file_path, started_at, expected_duration_seconds,
+        ffmpeg_pid, metadata, station, service, host, play_id, play_key, time_quality, generation, line_offset
+    FROM said
+    ON CONFLICT (station, play_key) DO UPDATE
+        SET track_key = excluded.track_key, artist = excluded.artist, title = excluded.title, album = excluded.album,
+            azuracast_song_id = excluded.azuracast_song_id, loop_file_path = excluded.loop_file_path,
+            started_at = excluded.started_at, expected_duration_seconds = excluded.expected_duration_seconds,
+            ffmpeg_pid = excluded.ffmpeg_pid, metadata = excluded.metadata, service = excluded.service,
+            host = excluded.host, play_id = excluded.play_id, time_quality = excluded.time_quality
+        WHERE (excluded.started_at, excluded.track_key, coalesce(excluded.metadata::text, ''))
+            < (p.started_at, p.track_key, coalesce(p.metadata::text, ''))
+    RETURNING xmax = 0 AS inserted, generation
+)
+SELECT generation, count(*) FROM stored WHERE inserted GROUP BY generation
 
 -- name: upsert_sessions
 INSERT INTO stream_sessions AS s (station, session_key, service, host, pid, ffmpeg_version, inputs, outputs, mapping,

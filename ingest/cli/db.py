@@ -1,0 +1,93 @@
+"""`radiolog db …` and `radiolog config …`."""
+
+import typer
+
+from ingest.cli.output import say, say_json, say_table
+
+app = typer.Typer(help="The database: apply the schema, compare it, say how to connect.", no_args_is_help=True)
+config_app = typer.Typer(help="The configuration in force.", no_args_is_help=True)
+
+
+@app.command()
+def init() -> None:
+    """Apply schema.sql to the configured database. Harmless to run again.
+
+    Example: POSTGRES_HOST=db.example POSTGRES_PASSWORD=… radiolog db init
+    """
+    from ingest import schema
+    from ingest.database import connect
+    from logging_module.config import LoggingConfig
+
+    connection = connect(LoggingConfig.from_env(), application_name="radiolog db init")
+    try:
+        schema.apply(connection)
+        say(f"schema version {schema.SCHEMA_VERSION} is in place")
+    finally:
+        connection.close()
+
+
+@app.command()
+def check() -> None:
+    """Compare the live database with what this radiolog expects; exit code 1 where they differ.
+
+    Example: radiolog db check
+    """
+    from ingest import schema
+    from ingest.database import connect
+    from logging_module.config import LoggingConfig
+
+    connection = connect(LoggingConfig.from_env(), application_name="radiolog db check")
+    try:
+        schema.require(connection)
+        differences = schema.differences(connection)
+    finally:
+        connection.close()
+    for difference in differences:
+        say(difference)
+    if differences:
+        raise typer.Exit(1)
+    say(f"schema version {schema.SCHEMA_VERSION}: no differences")
+
+
+@app.command()
+def url() -> None:
+    """Print how to connect with psql or any other client; starts the embedded server where none is configured.
+
+    Example: psql "$(radiolog db url)"
+    """
+    from ingest.database import connect
+    from logging_module.config import LoggingConfig
+
+    config = LoggingConfig.from_env()
+    connect(config, application_name="radiolog db url").close()
+    text = config.database_url.render_as_string(hide_password=True)
+    say(text.replace("postgresql+psycopg2://", "postgresql://").replace(":***@", "@"))
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded server. The next command that needs it starts it again.
+
+    Example: radiolog db stop
+    """
+    from ingest.embedded import stop_server
+    from logging_module.config import LoggingConfig
+
+    say("stopped" if stop_server(LoggingConfig.from_env().data_dir) else "it was not running")
+
+
+@config_app.command()
+def show(as_json: bool = typer.Option(False, "--json", help="As one JSON object.")) -> None:
+    """Print every setting, its value and where it came from. Secrets are masked.
+
+    Example: radiolog config show
+    """
+    from logging_module.config import LoggingConfig
+
+    config = LoggingConfig.from_env()
+    sources = config.sources()
+    rows = [(name, str(getattr(config, name)), source) for name, source in sorted(sources.items())]
+    if as_json:
+        say_json({name: {"value": value, "source": source} for name, value, source in rows})
+    else:
+        say_table("", ("setting", "value", "source"), rows)

@@ -1,0 +1,202 @@
+"""`radiolog run`, `once`, `status` and `parse`."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ingest.cli.output import say, say_json, say_table
+
+if TYPE_CHECKING:
+    from ingest.daemon import Progress
+    from logging_module.config import LoggingConfig
+
+
+def run() -> None:
+    """Tail everything under LOG_PATH into the database until stopped (SIGTERM or Ctrl-C).
+
+    Example: LOG_PATH=/var/log/radio radiolog run
+    """
+    from ingest.daemon import Daemon, Service, stopping_on_signals
+    from ingest.telemetry import Telemetry
+    from ingest.wake import Waker
+
+    config = _config()
+    telemetry = Telemetry(config.log_level)
+    roots = _roots(config)
+    service = Service(config, roots, "run", telemetry)
+    waker = Waker(roots, telemetry, polling=config.polling)
+    daemon = Daemon(service, waker, telemetry, sweep_interval_seconds=config.sweep_interval_seconds)
+    with stopping_on_signals(daemon.stop):
+        daemon.run()
+
+
+def once(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders; without any, LOG_PATH.", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
+) -> None:
+    """Read what is there now, archives included, and end. What was read before is not read again.
+
+    Example: radiolog once /var/log/radio /backup/radio-2026-10
+    """
+    from ingest.daemon import Service, backfill, stopping_on_signals
+    from ingest.errors import SourceError
+    from ingest.telemetry import Telemetry
+
+    config = _config()
+    roots = tuple(path.resolve() for path in paths) if paths else _roots(config)
+    for root in roots:
+        if not root.exists():
+            hint = "" if paths else "; set LOG_PATH to the folder that your services write to"
+            raise SourceError(f"{root}: no such file or folder{hint}")
+    telemetry = Telemetry("WARNING" if not config.debug else "DEBUG")
+    service = Service(config, roots, f"once-{time.time_ns():x}", telemetry, defer=True)
+    asked: list[bool] = []
+    try:
+        with stopping_on_signals(lambda: asked.append(True)), _progress_bar() as show:
+            progress = backfill(service, show, lambda: bool(asked))
+            show(progress)
+    finally:
+        service.close()
+    if not quiet:
+        say(
+            f"{progress.lines:,} lines read, {progress.rows:,} rows stored, "
+            f"{progress.dead_letters:,} dead letters"
+        )
+    if asked:
+        raise typer.Exit(130)
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
+    """Say for each file how far it was read and what became of its lines, and who reads.
+
+    Example: radiolog status --json | jq .files
+    """
+    from ingest import files
+    from ingest.queries import load
+    from ingest.schema import ready_connection
+    from ingest.store import LIVE_SECONDS
+
+    sql = load("ingest", "store.sql")
+    connection = ready_connection(_config(), application_name="radiolog status")
+    try:
+        with connection.cursor() as cursor:
+            parameters = {"machine": files.machine_id()[:64], "live_seconds": LIVE_SECONDS}
+            found = {}
+            for name in ("status", "instances", "queue_length"):
+                cursor.execute(sql[name], parameters)
+                assert cursor.description is not None  # noqa: S101 (these are queries)
+                columns = [column.name for column in cursor.description]
+                found[name] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    finally:
+        connection.close()
+    rows = [_with_lag(row) for row in found["status"]]
+    queued = found["queue_length"][0]["count"]
+    if as_json:
+        say_json({"files": rows, "instances": found["instances"], "underived": queued})
+        return
+    live = [row["instance"] for row in found["instances"] if row["live"]]
+    say(f"daemon: {', '.join(live) if live else 'not running'}; {queued} spans wait for the bookkeeper")
+    columns_shown = ("path", "state", "parser", "committed_offset", "lag_bytes", "lines", "rows_stored", "dead_letters",
+                     "updated_at", "last_error")  # fmt: skip
+    say_table(
+        "", columns_shown, [[row[name] for name in columns_shown] for row in rows],
+        right=("committed_offset", "lag_bytes", "lines", "rows_stored", "dead_letters"),
+    )  # fmt: skip
+
+
+def parse(
+    file: Annotated[Path, typer.Argument(help="A log file; - for standard input.")],
+    parser: Annotated[str | None, typer.Option(help="json, ffmpeg or text; else found out by name and content.")] = None,
+) -> None:
+    """Print what a log file says as JSON, one event a line. No database, nothing is stored.
+
+    Example: radiolog parse ffmpeg.log | jq 'select(.kind == "ffmpeg_message")'
+    """
+    from ingest.cli.parsing import parsed_objects
+    from ingest.errors import SourceError
+
+    if parser is not None:
+        from parsers.registry import NAMES
+
+        if parser not in NAMES:
+            raise typer.BadParameter(f"one of {', '.join(NAMES)}", param_hint="--parser")
+    if str(file) == "-":
+        data = sys.stdin.buffer.read()
+    else:
+        from ingest.files import open_log
+
+        log = open_log(str(file))
+        try:
+            data = _all_of(log)
+        finally:
+            log.close()
+    if not data and parser is None:
+        return
+    try:
+        for item in parsed_objects(str(file), data, parser):
+            say_json(item)
+    except UnicodeEncodeError as error:  # pragma: no cover (say_json writes ASCII)
+        raise SourceError(f"{file}: {error.reason}") from error
+
+
+def _all_of(log: Any) -> bytes:
+    parts, offset = [], 0
+    while part := log.read(offset, 1 << 20):
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)
+
+
+def _with_lag(row: dict[str, Any]) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
+    from ingest import files
+
+    size = files.size_of(row["path"])
+    done = bool(row["compression"]) or row["state"] != "active"
+    lag_bytes = 0 if done else max(0, size - row["committed_offset"])
+    lag_seconds = (datetime.now(UTC) - row["updated_at"]).total_seconds() if lag_bytes else 0.0
+    return {**row, "lag_bytes": lag_bytes, "lag_seconds": round(lag_seconds, 1)}
+
+
+def _config() -> "LoggingConfig":
+    from logging_module.config import LoggingConfig
+
+    config = LoggingConfig.from_env()
+    config.validate()
+    return config
+
+
+def _roots(config: "LoggingConfig") -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(Path(path).resolve() for path in (config.log_path, *config.extra_paths)))
+
+
+class _progress_bar:  # noqa: N801 (used as a function)
+    """A bar with rate and time left on a terminal; nothing in a pipe."""
+
+    def __enter__(self) -> Any:
+        if not sys.stderr.isatty():
+            return lambda _progress: None
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+        self._bar = Progress(
+            "reading", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._bar.start()
+        task = self._bar.add_task("read", total=None)
+
+        def show(progress: "Progress") -> None:
+            self._bar.update(task, completed=progress.done_bytes, total=progress.total_bytes)
+
+        return show
+
+    def __exit__(self, *_: object) -> None:
+        if hasattr(self, "_bar"):
+            self._bar.stop()

@@ -1,0 +1,342 @@
+"""The daemon: one loop that waits, reads and commits until it is told to stop; and the same once, for a backfill."""
+
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from zoneinfo import ZoneInfo
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
+
+from ingest import files
+from ingest.adoption import Adopter, Defaults
+from ingest.backoff import delay_seconds
+from ingest.bookkeeper import Bookkeeper, Thresholds
+from ingest.errors import CheckpointMoved, DatabaseError, DatabaseUnavailable
+from ingest.follower import FollowerSettings
+from ingest.identity import hash_window
+from ingest.pipeline import Pipeline, PipelineSettings
+from ingest.schema import ready_connection
+from ingest.store import Instance, Store
+from ingest.telemetry import Telemetry
+from ingest.wake import Hints, Waker
+from logging_module.config import LoggingConfig
+from parsers.events import Severity
+
+HEARTBEAT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a backfill is: bytes read of bytes found, and what became of them."""
+
+    done_bytes: int
+    total_bytes: int
+    lines: int
+    rows: int
+    dead_letters: int
+
+
+class Service:
+    """Everything that one instance needs, wired together.
+
+    Args:
+        config: from the environment.
+        roots: folders and files to read.
+        name: "run" for the daemon; anything unique for a backfill.
+        telemetry: told what happens.
+        defer: leave the files of other live instances to them.
+    """
+
+    def __init__(
+        self, config: LoggingConfig, roots: tuple[Path, ...], name: str, telemetry: Telemetry, *, defer: bool = False
+    ) -> None:
+        self._config = config
+        self._telemetry = telemetry
+        self.instance = _instance(config, roots, name)
+        self._wakes: Callable[[], None] = lambda: None
+        self._store = Store(self._connect("ingest"), self.instance)
+        self.bookkeeper = Bookkeeper(
+            self._connect("bookkeeper"), Thresholds(config.max_open_play_seconds, config.gap_threshold_seconds)
+        )
+        settings = FollowerSettings(
+            config.batch_rows,
+            config.batch_bytes,
+            config.max_line_bytes,
+            config.progress_interval_seconds,
+            ZoneInfo(config.time_zone),
+        )
+        defaults = Defaults(
+            config.station, self.instance.host, Severity(config.min_level), tuple(config.parser_by_glob), defer
+        )
+        self.pipeline = Pipeline(
+            self._store,
+            Adopter(self._store, defaults, settings, telemetry),
+            PipelineSettings(roots, tuple(config.include), config.rotate_wait_seconds, settings),
+            telemetry,
+            wall=lambda: datetime.now(UTC),
+            monotonic=time.monotonic,
+            on_commit=lambda _: self._wakes(),
+        )
+
+    def open(self) -> None:
+        """Connect and take over from whoever ran under this instance's name before."""
+        self.pipeline.call(self._store.take_over)
+        self._telemetry.started(self.instance.name, self._store.epoch, list(self.instance.roots))
+
+    def on_commit(self, wakes: Callable[[], None]) -> None:
+        """Call `wakes` after every commit, in the worker's thread."""
+        self._wakes = wakes
+
+    def heartbeat(self) -> None:
+        """Say that this instance lives. Raises Fenced when it has been replaced."""
+        self.pipeline.call(lambda: self._store.heartbeat(dict(self._telemetry.counters)))
+
+    def close(self) -> None:
+        """Give files, threads and connections back."""
+        self.pipeline.close()
+        self._store.close()
+        self.bookkeeper.close()
+
+    def sign_off(self) -> None:
+        """Say that this instance stopped; if the database does not take it, the heartbeat grows old."""
+        try:
+            self.pipeline.call(self._store.sign_off)
+        except DatabaseError:
+            return
+
+    def _connect(self, role: str) -> Callable[[], Connection]:
+        return lambda: ready_connection(self._config, application_name=f"radiolog {role}")
+
+
+def backfill(
+    service: Service, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool] = lambda: False
+) -> Progress:
+    """Read what is there now, derive what follows, and end.
+
+    Args:
+        service: opened by this function and closed by the caller.
+        on_progress: told after every group.
+        should_stop: asked after every group; what was committed stays.
+
+    Raises:
+        RadiologError: the database refused; what was committed stays, and the next run goes on there.
+    """
+    service.open()
+    pipeline, counters = service.pipeline, service._telemetry.counters  # noqa: SLF001 (same module)
+
+    def progress() -> Progress:
+        done = sum(follower.checkpoint.offset for follower in pipeline.followers.values()) + finished_bytes
+        return Progress(done, max(done, total_bytes), *(counters.get(name, 0) for name in _TOTALS))
+
+    finished_bytes = 0
+    pipeline.sweep()
+    total_bytes = sum(follower.file.observe().size_bytes for follower in pipeline.followers.values())
+    while pipeline.read() and not should_stop():
+        on_progress(progress())
+    pipeline.flush()
+    pipeline.finish_rotated()
+    finished_bytes = total_bytes
+    service.bookkeeper.work_all()
+    service.sign_off()
+    return progress()
+
+
+_TOTALS = ("lines_total", "rows_total", "dead_letters_total")
+
+
+class Daemon:
+    """Runs a service until it is told to stop.
+
+    Args:
+        service: what to run; closed at the end.
+        waker: says when to look.
+        telemetry: told what happens.
+        sweep_interval_seconds: how often the whole tree is looked at, events or not.
+    """
+
+    def __init__(self, service: Service, waker: Waker, telemetry: Telemetry, *, sweep_interval_seconds: float) -> None:
+        self._service = service
+        self._waker = waker
+        self._telemetry = telemetry
+        self._sweep_interval_seconds = sweep_interval_seconds
+        self._stopping = threading.Event()
+        self._failures = 0
+        self._derive_wanted = threading.Event()
+        self._deriving: Future[None] = Future()
+
+    def stop(self) -> None:
+        """Ask the daemon to commit what it has read and to end. Safe in a signal handler."""
+        self._stopping.set()
+        self._derive_wanted.set()
+        self._waker.wake()
+
+    def run(self) -> None:
+        """Run until `stop`. Raises Fenced when another instance took over, RadiologError when it cannot begin."""
+        self._open()
+        self._service.on_commit(self._committed)
+        deriver = ThreadPoolExecutor(1, thread_name_prefix="bookkeeper")
+        self._deriving = deriver.submit(self._derive)
+        try:
+            self._waker.start()
+            notify_systemd("READY=1")
+            self._loop()
+            self._drain()
+        finally:
+            notify_systemd("STOPPING=1")
+            self._stopping.set()
+            self._derive_wanted.set()
+            self._waker.stop()
+            deriver.shutdown()
+            self._service.close()
+
+    def _open(self) -> None:
+        """Connect; a server that is not there yet is waited for, a refusal (wrong password, no schema) is final."""
+        while not self._stopping.is_set():
+            try:
+                self._service.open()
+            except DatabaseUnavailable as error:
+                self._back_off(error)
+            else:
+                self._failures = 0
+                return
+
+    def _loop(self) -> None:
+        sweep_at = beat_at = 0.0
+        hints = Hints(frozenset(), tree_changed=True)
+        while not self._stopping.is_set():
+            now = time.monotonic()
+            if self._deriving.done():
+                self._deriving.result()  # it ends only with us, or by a defect that must not stay hidden
+            try:
+                if now >= beat_at:
+                    self._service.heartbeat()
+                    beat_at = now + HEARTBEAT_SECONDS
+                sweep = hints.tree_changed or now >= sweep_at
+                if sweep:
+                    self._waker.check()
+                    self._service.pipeline.sweep()
+                    sweep_at = now + self._sweep_interval_seconds
+                more = self._read(hints, sweep=sweep)
+            except CheckpointMoved as error:
+                self._recover(error)
+                more = True
+            except DatabaseError as error:
+                self._back_off(error)
+                self._recover(error)
+                more = True
+            else:
+                self._succeeded()
+            hints = self._waker.wait(0.0 if more else max(0.0, min(sweep_at, beat_at) - time.monotonic()))
+
+    def _read(self, hints: Hints, *, sweep: bool) -> bool:
+        pipeline = self._service.pipeline
+        pipeline.settle_commit()
+        if sweep:
+            return pipeline.read()
+        pipeline.look(hints.paths)
+        keys = {key for path in hints.paths if (key := files.inode_key(path)) is not None}
+        keys |= {key for key, follower in pipeline.followers.items() if not follower.live}
+        return pipeline.read(keys)
+
+    def _drain(self) -> None:
+        """Commit what was read. If the database does not take it now, it is read again at the next start."""
+        try:
+            self._service.pipeline.flush()
+            self._service.bookkeeper.work_all()
+        except DatabaseError as error:
+            self._telemetry.database_lost(str(error), 0.0)
+        self._service.sign_off()
+        self._telemetry.stopped("asked to")
+
+    def _recover(self, error: DatabaseError) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._service.pipeline.recover()
+            except DatabaseError as again:
+                self._back_off(again)
+            else:
+                return
+
+    def _back_off(self, error: DatabaseError) -> None:
+        self._failures += 1
+        seconds = delay_seconds(self._failures, random.random())  # noqa: S311 (jitter)
+        self._telemetry.database_lost(str(error), seconds)
+        notify_systemd(f"STATUS=database unavailable: {error}")
+        self._stopping.wait(seconds)
+
+    def _succeeded(self) -> None:
+        if self._failures:
+            self._failures = 0
+            self._telemetry.database_back()
+            notify_systemd("STATUS=reading")
+
+    def _committed(self) -> None:
+        self._derive_wanted.set()
+        self._waker.wake()
+
+    def _derive(self) -> None:
+        """The bookkeeper's thread: after commits, and now and then for what another process left."""
+        failures = 0
+        while not self._stopping.is_set():
+            self._derive_wanted.wait(self._sweep_interval_seconds * 5)
+            self._derive_wanted.clear()
+            try:
+                self._telemetry.derived(self._service.bookkeeper.work_all())
+                failures = 0
+            except DatabaseError as error:
+                failures += 1
+                seconds = delay_seconds(failures, random.random())  # noqa: S311 (jitter)
+                self._telemetry.database_lost(str(error), seconds)
+                self._stopping.wait(seconds)
+                self._derive_wanted.set()
+
+
+@contextmanager
+def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and the first Ctrl-C ask to stop; a second Ctrl-C ends at once."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def notify_systemd(state: str) -> None:
+    """Tell systemd (sd_notify(3)) when it started us with Type=notify; else do nothing."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        try:
+            channel.connect(address)
+            channel.sendall(state.encode())
+        except OSError:
+            return  # systemd's own affair; the daemon works without
+
+
+def _instance(config: LoggingConfig, roots: tuple[Path, ...], name: str) -> Instance:
+    machine = files.machine_id()[:64]
+    all_roots = tuple(str(root) for root in roots)
+    digest = hash_window("\0".join(all_roots).encode("utf-8", "surrogateescape")).hex()[:12]
+    return Instance(
+        f"{machine[:32]}/{name}/{digest}", machine, all_roots, socket.gethostname()[:256], os.getpid(),
+        files.boot_id(), config.time_zone,
+    )  # fmt: skip
