@@ -12,12 +12,12 @@ _ANY_END = re.compile(rb"\r\n|\r|\n")
 
 
 class LineSplitter:
-    """Cuts a stream of bytes into `RawLine`s that tile it.
+    r"""Cuts a stream of bytes into `RawLine`s that tile it.
 
     Args:
         offset: byte offset in the file of the first byte that will be fed.
-        splits_at_cr: a lone `\\r` ends a line too. A `\\r` at the end of the buffer waits for the byte after it, which
-            may be its `\\n`. Without it only `\\n` ends a line, and one `\\r` before it belongs to the terminator.
+        splits_at_cr: a lone `\r` ends a line too. A `\r` at the end of the buffer waits for the byte after it, which
+            may be its `\n`. Without it only `\n` ends a line, and one `\r` before it belongs to the terminator.
         max_line_bytes: a longer line is emitted with its first bytes only (`RawLine.clipped`); memory stays bounded.
     """
 
