@@ -40,7 +40,8 @@ def decode(data: bytes) -> Decoded | Rejected:
         data: the line without its terminator, not blank.
 
     Returns:
-        The object, and in stable words what was changed in it; or why there is none: too_deep, bad_json, invalid_utf8 or not_an_object.
+        The object, and in stable words what was changed in it; or why there is none: too_deep, bad_json, invalid_utf8
+        or not_an_object.
     """
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and depth(data) > MAX_DEPTH:
         return Rejected(reason="too_deep", detail=f"nested deeper than {MAX_DEPTH} levels")

@@ -45,6 +45,7 @@ _IN_TEXT = BY_NAME.keys() - {
     "failure",
     "information",
 }
+_COLOURS = re.compile(r"\x1b\[[0-9;]{0,20}m")
 _SD_PREFIX = re.compile(r"<([0-7])>")
 _TIMES = re.compile(r"(?:\[?[0-9][0-9T:.,/+Z-]{1,40}\]?[ \t]{1,4}){1,3}", re.ASCII)
 _LEADING = re.compile(r"[\[(<]?([A-Za-z]{3,9})(?=[\])>:|, \t-]|$)", re.ASCII)
@@ -100,6 +101,8 @@ def leading_level(text: str) -> Severity | None:
         text: one line; only its first 200 characters are looked at.
     """
     head = text[:200]
+    if "\x1b" in head:
+        head = _COLOURS.sub("", head)
     prefix = _SD_PREFIX.match(head)
     if prefix is not None:
         return _SYSLOG[int(prefix[1])]

@@ -9,6 +9,7 @@ MAX_LINE_BYTES = 1 << 20
 KEPT_BYTES_OF_LONG_LINE = 1 << 16
 
 _ANY_END = re.compile(rb"\r\n|\r|\n")
+_LF_END = re.compile(rb"\r?\n")
 
 
 class LineSplitter:
@@ -25,8 +26,10 @@ class LineSplitter:
         self._start = offset
         self._buffer = b""
         self._skipped_bytes = 0  # of the over-long line in progress, beyond what the buffer keeps
+        self._held_cr = b""  # a `\r` behind them, which may belong to the line's end
         self._splits_at_cr = splits_at_cr
         self._max_line_bytes = max_line_bytes
+        self._kept_bytes = min(KEPT_BYTES_OF_LONG_LINE, max_line_bytes)
 
     @property
     def offset(self) -> int:
@@ -36,7 +39,7 @@ class LineSplitter:
     @property
     def pending_bytes(self) -> int:
         """Bytes of the half line that waits for its end."""
-        return len(self._buffer) + self._skipped_bytes
+        return len(self._buffer) + self._skipped_bytes + len(self._held_cr)
 
     def feed(self, chunk: bytes) -> Iterator[RawLine]:
         """Take the next bytes and yield the lines that they complete."""
@@ -54,15 +57,16 @@ class LineSplitter:
         """The file is finished: yield what is left as a line without terminator, if there is any."""
         if not self.pending_bytes:
             return
-        terminator = b"\r" if self._splits_at_cr and not self._skipped_bytes and self._buffer.endswith(b"\r") else b""
         end = self._start + self.pending_bytes
-        data = self._buffer[: len(self._buffer) - len(terminator)]
+        last = self._held_cr if self._skipped_bytes else self._buffer[-1:]
+        terminator = last if self._splits_at_cr and last == b"\r" else b""
+        data = self._buffer if self._skipped_bytes else self._buffer[: len(self._buffer) - len(terminator)]
         yield self._line(end, data, terminator)
-        self._buffer, self._skipped_bytes = b"", 0
+        self._buffer, self._skipped_bytes, self._held_cr = b"", 0, b""
 
     def _line(self, end: int, data: bytes, terminator: bytes) -> RawLine:
         if len(data) > self._max_line_bytes:
-            data = data[:KEPT_BYTES_OF_LONG_LINE]
+            data = data[: self._kept_bytes]
         line = RawLine(self._start, end, data, terminator)
         self._start = end
         return line
@@ -78,7 +82,7 @@ class LineSplitter:
             if part[-1:] == b"\r":
                 part, terminator = part[:-1], b"\r\n"  # noqa: PLW2901 (hot loop)
             if len(part) > limit:
-                part = part[:KEPT_BYTES_OF_LONG_LINE]  # noqa: PLW2901
+                part = part[: self._kept_bytes]  # noqa: PLW2901
             self._start = end
             yield RawLine(start, end, part, terminator)
             start = end
@@ -93,19 +97,23 @@ class LineSplitter:
         self._buffer = data[at:]
 
     def _bound(self) -> None:
-        """Keep only the beginning of a line that is already too long."""
-        if len(self._buffer) > self._max_line_bytes + 2:
-            self._skipped_bytes = len(self._buffer) - KEPT_BYTES_OF_LONG_LINE
-            self._buffer = self._buffer[:KEPT_BYTES_OF_LONG_LINE]
+        """Keep only the beginning of a line that is already too long, whatever may still come."""
+        if len(self._buffer) > self._max_line_bytes + 1:
+            self._held_cr = b"\r" if self._buffer.endswith(b"\r") else b""
+            self._skipped_bytes = len(self._buffer) - self._kept_bytes - len(self._held_cr)
+            self._buffer = self._buffer[: self._kept_bytes]
 
     def _skip(self, chunk: bytes) -> tuple[bytes, RawLine | None]:
         """Drop bytes up to the end of the over-long line; give what follows it, and the clipped line."""
-        match = (_ANY_END if self._splits_at_cr else re.compile(rb"\n")).search(chunk)
-        if match is None:
-            self._skipped_bytes += len(chunk)
+        chunk = self._held_cr + chunk
+        match = (_ANY_END if self._splits_at_cr else _LF_END).search(chunk)
+        if match is None or (match.end() == len(chunk) and match.group() == b"\r"):
+            self._held_cr = b"\r" if chunk.endswith(b"\r") else b""
+            self._skipped_bytes += len(chunk) - len(self._held_cr)
             return b"", None
+        self._held_cr = b""
         end = self._start + self.pending_bytes + match.end()
-        line = RawLine(self._start, end, self._buffer, b"\n" if match.group() == b"\n" else match.group())
+        line = RawLine(self._start, end, self._buffer, match.group())
         self._start = end
         self._buffer, self._skipped_bytes = b"", 0
         return chunk[match.end() :], line
