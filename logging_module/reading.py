@@ -1,0 +1,104 @@
+"""What `RadioLogger` asks the database: recent plays, the current one, and the clean-up.
+
+The only part of the writers' side that knows the ingest packages; it is imported when it is first asked.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
+from psycopg2.extras import RealDictCursor
+
+from ingest.database import translate
+from ingest.queries import load
+from ingest.schema import ready_connection
+from logging_module.config import LoggingConfig
+
+_SQL = load("logging_module", "reading.sql")
+_APPLICATION = "radiolog-logger"
+
+
+def recent_plays(config: LoggingConfig, limit: int) -> list[dict[str, Any]]:
+    """The last plays of the configured station, newest first.
+
+    Args:
+        config: the database and the station.
+        limit: how many at most.
+
+    Raises:
+        DatabaseError: the database cannot be reached, or has no schema.
+        ValueError: the limit is below zero.
+    """
+    if limit < 0:
+        raise ValueError(f"limit must be zero or more, not {limit}")
+    with _transaction(config) as cursor:
+        cursor.execute(_SQL["recent_plays"], {"station": config.station, "limit": limit})
+        return [dict(row) for row in cursor.fetchall()]
+
+
+def current_playing(config: LoggingConfig) -> dict[str, Any] | None:
+    """The play that runs now at the configured station, or None.
+
+    Raises:
+        DatabaseError: the database cannot be reached, or has no schema.
+    """
+    with _transaction(config) as cursor:
+        cursor.execute(_SQL["current_playing"], {"station": config.station})
+        row = cursor.fetchone()
+        return None if row is None else dict(row)
+
+
+def cleanup_old_data(config: LoggingConfig) -> dict[str, int]:
+    """Remove what is past its retention, in one transaction. Summaries are written first and stay.
+
+    Returns:
+        Rows removed by table; metrics go by whole weeks, so up to six days later than their retention.
+
+    Raises:
+        DatabaseError: the database cannot be reached, has no schema, or is busy; then nothing was removed.
+    """
+    with _transaction(config) as cursor:
+        plays = _number(cursor, "archive_plays", days=config.play_history_retention_days)
+        errors = _number(cursor, "clean_errors", days=config.error_log_retention_days)
+        metrics = _retire_metrics(cursor, config.metrics_retention_days)
+    return {"play_history": plays, "error_log": errors, "system_metrics": metrics}
+
+
+def _retire_metrics(cursor: Cursor, days: int) -> int:
+    """Drop the partitions of whole weeks before the retention, and delete what lies in the default one."""
+    cutoff = _value(cursor, "metrics_cutoff", days=days)
+    if not _value(cursor, "has_old_metrics", cutoff=cutoff):
+        return 0
+    cursor.execute(_SQL["lock_metrics"])
+    cursor.execute(_SQL["summarise_metrics"], {"cutoff": cutoff})
+    removed = _number(cursor, "retire_metrics", cutoff=cutoff)
+    cursor.execute(_SQL["old_metric_partitions"], {"cutoff": cutoff})
+    for row in cursor.fetchall():
+        cursor.execute(sql.SQL(_SQL["drop_partition"]).format(partition=sql.Identifier(row["relname"])))
+    cursor.execute(_SQL["delete_stray_metrics"], {"cutoff": cutoff})
+    return removed
+
+
+def _value(cursor: Cursor, query: str, **parameters: Any) -> Any:
+    cursor.execute(_SQL[query], parameters)
+    row: dict[str, Any] = cursor.fetchone() or {}
+    return next(iter(row.values()))
+
+
+def _number(cursor: Cursor, query: str, **parameters: Any) -> int:
+    return int(_value(cursor, query, **parameters))
+
+
+@contextmanager
+def _transaction(config: LoggingConfig) -> Iterator[Any]:
+    connection = ready_connection(config, _APPLICATION)
+    try:
+        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            yield cursor
+    except psycopg2.Error as error:
+        raise translate(error) from error
+    finally:
+        connection.close()
