@@ -25,7 +25,7 @@ _MOST_VALUES = 20_000
 _LONGEST_BODY_BYTES = LONGEST_LINE_BYTES - 4096  # leaves room for the origin
 _SHORTER_AND_SHORTER = (65_536, 4096, 256, 16)
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_NUMBERS_OF_JSON = range(-(2**63), 2**64)
+_LONGEST_INTEGER_BITS = 1023  # a double's range: what is beyond no reader takes for a number
 
 _encode = msgspec.json.Encoder().encode
 
@@ -110,10 +110,7 @@ def plain(value: Any, *, longest_text: int | None = None) -> Any:
         value: anything.
         longest_text: texts are clipped to so many characters; None leaves them whole.
     """
-    try:
-        return _Plain(longest_text).of(value)
-    except Exception as error:  # noqa: BLE001 (even asking for a value's class may run somebody else's code)
-        return f"(unreadable {type(value).__name__}: {type(error).__name__})"
+    return _Plain(longest_text).of(value)
 
 
 class _Plain:
@@ -126,13 +123,19 @@ class _Plain:
 
     def of(self, value: Any) -> Any:
         self._left -= 1
+        try:
+            return self._of(value)
+        except Exception as error:  # noqa: BLE001 (a value's __iter__, even __class__, is somebody else's code)
+            return f"(unreadable {type(value).__name__}: {type(error).__name__})"
+
+    def _of(self, value: Any) -> Any:
         if value is None or type(value) is bool:
             return value
         if isinstance(value, str):
             return self._text(str.__str__(value))
         if isinstance(value, int):
             number = int.__int__(value)
-            return number if number in _NUMBERS_OF_JSON else self._text(text_of(number))
+            return number if number.bit_length() <= _LONGEST_INTEGER_BITS else self._text(text_of(number))
         if isinstance(value, float):
             real = float.__float__(value)
             return real if math.isfinite(real) else str(real)
@@ -150,8 +153,6 @@ class _Plain:
         self._path.add(id(value))
         try:
             return self._mapping(value) if isinstance(value, Mapping) else self._items(value)
-        except Exception as error:  # noqa: BLE001 (somebody else's __iter__ may raise anything; a log call must not)
-            return f"(unreadable {type(value).__name__}: {type(error).__name__})"
         finally:
             self._path.discard(id(value))
 

@@ -228,8 +228,8 @@ class _Sink:
             origin = json_line.origin({**self._origin_fields, **said})
         body = json_line.body(level, event)
         with self._lock:
-            self._seq += 1
-            self.file.append(json_line.line(time.time_ns(), body, origin or self._origin, self._seq))
+            self._seq = seq = self._seq + 1  # a signal handler may come in between and take the next number
+            self.file.append(json_line.line(time.time_ns(), body, origin or self._origin, seq))
             if self._closed:
                 self.file.close()
 

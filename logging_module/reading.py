@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
 from psycopg2.extras import RealDictCursor
 
 from ingest.database import translate
@@ -67,7 +66,7 @@ def cleanup_old_data(config: LoggingConfig) -> dict[str, int]:
     return {"play_history": plays, "error_log": errors, "system_metrics": metrics}
 
 
-def _retire_metrics(cursor: Cursor, days: int) -> int:
+def _retire_metrics(cursor: RealDictCursor, days: int) -> int:
     """Drop the partitions of whole weeks before the retention, and delete what lies in the default one."""
     cutoff = _value(cursor, "metrics_cutoff", days=days)
     if not _value(cursor, "has_old_metrics", cutoff=cutoff):
@@ -82,18 +81,18 @@ def _retire_metrics(cursor: Cursor, days: int) -> int:
     return removed
 
 
-def _value(cursor: Cursor, query: str, **parameters: Any) -> Any:
+def _value(cursor: RealDictCursor, query: str, **parameters: Any) -> Any:
     cursor.execute(_SQL[query], parameters)
     row: dict[str, Any] = cursor.fetchone() or {}
     return next(iter(row.values()))
 
 
-def _number(cursor: Cursor, query: str, **parameters: Any) -> int:
+def _number(cursor: RealDictCursor, query: str, **parameters: Any) -> int:
     return int(_value(cursor, query, **parameters))
 
 
 @contextmanager
-def _transaction(config: LoggingConfig) -> Iterator[Any]:
+def _transaction(config: LoggingConfig) -> Iterator[RealDictCursor]:
     connection = ready_connection(config, _APPLICATION)
     try:
         with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
