@@ -1,0 +1,71 @@
+"""FFmpeg's statistics line, the hot path: one regular expression on bytes; holds no state.
+
+The form is `print_report` of fftools/ffmpeg.c in FFmpeg 4 to 9. `size` counts 1024 bytes whatever the unit is called.
+"""
+
+import re
+from functools import lru_cache
+
+from parsers.events import FfmpegProgress
+
+_Q = rb"(?:L?q= *-?[\d.]{1,12} )*"
+_STATS = re.compile(
+    rb"(?:frame= *(\d{1,18}) fps= *([\d.]{1,12}) )?"
+    rb"(" + _Q + rb"L?(?:[0-9A-Fa-f]{32})?(?:L?PSNR=Y:\S+ U:\S+ V:\S+ \*:\S+ )?" + _Q + rb"L?)"
+    rb"size= *(?:(-?\d{1,15})[kK]i?B|N/A)"
+    rb" time= *(?:(-?)(\d{1,9}):(\d\d):(\d\d(?:\.\d{1,9})?)|N/A)"
+    rb" bitrate= *(?:(-?[\d.]{1,18})kbits/s|N/A)"
+    rb"(?: dup=(\d{1,18}) drop=(\d{1,18}))?"
+    rb"(?: speed= *(?:([\d.e+]{1,12})x|\S+))?"
+    rb"(?: elapsed= *(\d{1,9}):(\d\d):(\d\d(?:\.\d{1,9})?))? *$"
+)
+_Q_VALUE = re.compile(rb"q= *(-?\d{1,9}(?:\.\d{1,3})?) ")
+HOURS_BELIEVED = 100_000  # FFmpeg 6.0 prints INT64_MIN (-577014 hours) while no timestamp is known
+
+
+@lru_cache(maxsize=1024)
+def _qualities(text: bytes) -> tuple[float, ...]:
+    return tuple(float(value) for value in _Q_VALUE.findall(text))
+
+
+def try_parse_stats(data: bytes, *, ends_with_newline: bool) -> FfmpegProgress | None:
+    r"""Read one statistics line without its prefixes.
+
+    Args:
+        data: the line, without colours, date, level.
+        ends_with_newline: FFmpeg ends intermediate lines with `\\r` and the last one with `\\n`.
+
+    Returns:
+        The progress, without a time of its own; None when the line is something else.
+    """
+    found = _STATS.match(data)
+    if found is None:
+        return None
+    frame, fps, q, size, sign, hours, minutes, seconds, bitrate, dup, drop, speed, e_h, e_m, e_s = found.groups()
+    time_seconds: float | None = None
+    if hours is not None and int(hours) < HOURS_BELIEVED:
+        time_seconds = round(int(hours) * 3600 + int(minutes) * 60 + float(seconds), 6)
+        if sign:
+            time_seconds = -time_seconds
+    return FfmpegProgress(
+        frame=None if frame is None else int(frame),
+        fps=None if fps is None else _number(fps),
+        q=_qualities(q) if q else (),
+        size_bytes=None if size is None else int(size) * 1024,
+        time_seconds=time_seconds,
+        bitrate_kbps=None if bitrate is None else _number(bitrate),
+        speed=None if speed is None else _number(speed),
+        dup=None if dup is None else int(dup),
+        drop=None if drop is None else int(drop),
+        elapsed_seconds=None if e_h is None else round(int(e_h) * 3600 + int(e_m) * 60 + float(e_s), 6),
+        final=ends_with_newline or b"L" in q,
+    )
+
+
+def _number(text: bytes) -> float | None:
+    """A finite float; minus zero becomes zero; None for what only looks like a number (`1.2.3`)."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value + 0.0 if -1e300 < value < 1e300 else None

@@ -1,0 +1,187 @@
+"""Which session a line belongs to: opens, announces and closes sessions, and collects the events of doing so."""
+
+import re
+from datetime import tzinfo
+
+from msgspec.structs import replace
+
+from parsers import timestamps
+from parsers.events import Event, FfmpegProgress, RawLine
+from parsers.ffmpeg.classify import Verdict, reason_of
+from parsers.ffmpeg.lines import Line
+from parsers.ffmpeg.session import Session, end_event, header_is_complete, note_progress, start_event
+
+_MAJOR = re.compile(r"n?(\d{1,3})\.")
+_SIGNAL = re.compile(r"Exiting normally, received signal (\d{1,3})\.")
+_DEBUG_HINT = re.compile(r"(?:Splitting the commandline\.|Reading option ')")
+_LAST_WORDS = re.compile(
+    r"Error opening (?:input|output) files: \S|Error (?:splitting the argument list|parsing global options): "
+    r"|At least one output file must be specified|File '.*' already exists\. Exiting"
+)
+_BAD = ("panic", "fatal", "error")
+
+
+class SessionTracker:
+    """Keeps the current session. `pending` holds events for the line that is being taken."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self.session = session
+        self.pending: list[Event] = []
+
+    @property
+    def open(self) -> Session | None:
+        """The session that has not ended."""
+        return self.session if self.session is not None and not self.session.ended else None
+
+    def drain(self) -> tuple[Event, ...]:
+        """Take the events that the current line has proven."""
+        events = tuple(self.pending)
+        self.pending.clear()
+        return events
+
+    def begin(self, line: RawLine, token: Line | None) -> Session:
+        """A new process writes from this line on; the one before must have ended."""
+        self.close()
+        self.session = Session(start=line.start)
+        self.see(self.session, token)
+        self.session.started_at = self.session.last_at
+        return self.session
+
+    def at(self, line: RawLine, token: Line | None) -> Session:
+        """The open session; a new one when there is none."""
+        session = self.open or self.begin(line, token)
+        self.see(session, token)
+        return session
+
+    def see(self, session: Session, token: Line | None) -> None:
+        """Take what a line's prefixes say of the process."""
+        if token is None:
+            return
+        if token.timestamp is not None:
+            session.last_at, session.quality = token.timestamp, token.quality
+        session.host = token.host or session.host
+        session.pid = token.pid if token.pid is not None else session.pid
+
+    def close(self) -> None:
+        """End the open session, if any."""
+        session = self.open
+        if session is not None:
+            self.announce(session)
+            self.pending.append(end_event(session))
+            session.ended = True
+
+    def announce(self, session: Session) -> None:
+        """Give out the session's start, once."""
+        if not session.announced:
+            self.pending.append(start_event(session))
+            session.announced = True
+
+    def announce_if_complete(self) -> None:
+        """Give out the start when the header can say no more."""
+        session = self.open
+        if session is not None and not session.announced and header_is_complete(session):
+            self.announce(session)
+
+    def take_version(self, line: RawLine, token: Line, version: str) -> None:
+        """A banner: the first line of a process, but for complaints about its options."""
+        session = self.open
+        if session is None or session.has_header or session.over:
+            session = self.begin(line, token)
+        self.see(session, token)
+        session.version = version
+        session.section, session.item = "banner", -1
+        major = _MAJOR.match(version)
+        if major is not None and int(major.group(1)) != 6:  # 6 leaves with either kind of exit status
+            session.modern = int(major.group(1)) >= 7
+
+    def take_report_head(self, line: RawLine, token: Line, started: str, zone: tzinfo) -> None:
+        """`ffmpeg started on …`: the first line of a `-report` file, or of stderr with `-report`."""
+        session = self.begin(line, token)
+        moment, quality = timestamps.parse(started, zone=zone)
+        if moment is not None and session.started_at is None:
+            session.started_at, session.quality = moment, quality
+
+    def for_file(self, line: RawLine, token: Line, kind: str, index: int) -> Session:
+        """The session that an `Input #` or `Output #` line belongs to."""
+        session = self.open
+        if (
+            kind == "input"
+            and index == 0
+            and session is not None
+            and (session.running or session.over or session.outputs or any(i["index"] == 0 for i in session.inputs))
+        ):
+            return self.begin(line, token)
+        return self.at(line, token)
+
+    def take_progress(
+        self, line: RawLine, token: Line | None, progress: FfmpegProgress, *, has_l: bool, is_block: bool = False
+    ) -> FfmpegProgress:
+        """A statistics line or block: counts, and announces the session when its header is complete."""
+        session = self.open
+        if session is not None and session.final and session.last is not None:
+            before, now = session.last.time_seconds, progress.time_seconds
+            if before is not None and now is not None and now < before:
+                session = None
+                self.begin(line, token)
+        session = session or self.at(line, token)
+        if session.newline_stats and progress.final and not has_l:
+            progress = replace(progress, final=False)
+        self.see(session, token)
+        note_progress(session, progress, has_l=has_l)
+        session.has_stats = session.has_stats or not is_block
+        session.section, session.item = "", -1
+        if not session.announced:
+            self.announce_if_complete()
+        return progress
+
+    def for_message(self, line: RawLine, token: Line, message: str, verdict: Verdict) -> Session | None:
+        """The session that a message belongs to; None when it is nobody's (a supervisor's own line)."""
+        session = self.session
+        bad = verdict.severity in _BAD
+        if session is None:
+            begins = bool(token.component or _DEBUG_HINT.match(message)) or (bad and verdict.source != "guess")
+        elif session.ended:
+            begins = (bad and verdict.effect == "fatal_start") or bool(_DEBUG_HINT.match(message))
+        else:
+            begins = session.over and bad and verdict.effect == "fatal_start" and not session.mark
+        if begins:
+            session = self.begin(line, token)
+        elif self.open is None:
+            return None
+        if session is not None:
+            self.see(session, token)
+            _note_traits(session, token, message, verdict)
+        return session
+
+    def take_mark(self, token: Line, message: str) -> bool:
+        """Whether a line is an end mark, after which a process says nothing more of weight."""
+        session = self.session
+        if session is None or token.component:
+            return False
+        signal = _SIGNAL.match(message)
+        if signal is not None:
+            session.mark, session.signal = "signal", int(signal.group(1))
+        elif message.startswith("Conversion failed!"):
+            session.mark = session.mark or "failed"
+        elif message.startswith("Received > 3 system signals, hard exiting"):
+            session.mark = "hard_exit"
+        else:
+            return False
+        self.see(session, token)
+        session.ended = False  # a timer may have ended it as finished: the mark says better
+        self.close()
+        return True
+
+
+def _note_traits(session: Session, token: Line, message: str, verdict: Verdict) -> None:
+    if _DEBUG_HINT.match(message) or (token.labelled and token.level in ("debug", "trace")):
+        session.debug = True
+    if _LAST_WORDS.match(message):
+        session.over = True
+        if message.startswith("Error opening") and session.version is None and session.modern is None:
+            session.modern = True  # FFmpeg 6.1 and later print the reason on this line
+    elif verdict.effect == "fatal_start" and not token.component and not session.running and reason_of(message):
+        session.over = True
+    if message.startswith("Failed to update header with correct "):
+        session.trailer = True
+    session.empty_error = message.startswith("Error initializing output stream ") and message.endswith(" --")
