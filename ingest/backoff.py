@@ -14,5 +14,5 @@ def delay_seconds(attempt: int, fraction: float) -> float:
     Returns:
         Seconds between half of the capped exponential value and all of it.
     """
-    ceiling = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(attempt - 1, 16))
+    ceiling = min(LONGEST_SECONDS, FIRST_SECONDS * float(1 << min(attempt - 1, 16)))
     return ceiling * (0.5 + fraction / 2)

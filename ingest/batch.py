@@ -1,4 +1,4 @@
-"""What one commit carries for one file: rows, counters and the checkpoint's move. A value; builds and stores nothing."""
+"""What one commit carries for one file: rows, counters and the checkpoint's move. Builds and stores nothing."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

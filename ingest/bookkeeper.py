@@ -17,6 +17,8 @@ from ingest.database import translate
 from ingest.queries import load
 
 ENTRIES_AT_ONCE = 500
+# A backfill's worth of plays: the planner is told how large the tables have become.
+ANALYZE_FROM_PLAYS = 2000
 MERGE_WITHIN = timedelta(minutes=10)
 
 _SQL = load("ingest", "bookkeeper.sql")
@@ -90,6 +92,8 @@ class Bookkeeper:
             return 0
         cursor.execute(_SQL["take_entries"], {"limit": ENTRIES_AT_ONCE})
         entries = [Span(*row) for row in cursor.fetchall()]
+        if entries:
+            cursor.execute(_SQL["plan_for_indexes"])
         for span in merged(entries):
             self._derive(cursor, span)
         return len(entries)
@@ -99,6 +103,8 @@ class Bookkeeper:
         cursor.execute(_SQL["touched_plays"], parameters)
         plays = [row[0] for row in cursor.fetchall()]
         parameters["plays"] = plays
+        if len(plays) > ANALYZE_FROM_PLAYS:
+            cursor.execute(_SQL["analyze"])
         cursor.execute(_SQL["derive_ends"], parameters)
         cursor.execute(_SQL["resolve_errors"], parameters)
         cursor.execute(_SQL["link_errors"], parameters)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -23,11 +23,11 @@ def field(value: Any) -> str:
     if kind is bool:
         return "t" if value else "f"
     if kind is datetime:
-        return str(value.isoformat())
+        return cast("datetime", value).isoformat()
     if kind is dict or kind is list:
         return escape(_encode_json(value).decode())
     if kind is bytes:
-        return "\\\\x" + value.hex()
+        return f"\\\\x{value.hex()}"
     return str(value)
 
 

@@ -134,21 +134,22 @@ def backfill(
     service.open()
     pipeline, counters = service.pipeline, service._telemetry.counters  # noqa: SLF001 (same module)
 
-    def progress() -> Progress:
-        done = sum(follower.checkpoint.offset for follower in pipeline.followers.values()) + finished_bytes
-        return Progress(done, max(done, total_bytes), *(counters.get(name, 0) for name in _TOTALS))
+    def progress(done_bytes: int) -> Progress:
+        return Progress(done_bytes, max(done_bytes, total_bytes), *(counters.get(name, 0) for name in _TOTALS))
 
-    finished_bytes = 0
+    def read_bytes() -> int:
+        return sum(follower.checkpoint.offset for follower in pipeline.followers.values())
+
     pipeline.sweep()
     total_bytes = sum(follower.file.observe().size_bytes for follower in pipeline.followers.values())
     while pipeline.read() and not should_stop():
-        on_progress(progress())
+        on_progress(progress(read_bytes()))
     pipeline.flush()
-    pipeline.finish_rotated()
-    finished_bytes = total_bytes
+    if not should_stop():
+        pipeline.finish_rotated()
     service.bookkeeper.work_all()
     service.sign_off()
-    return progress()
+    return progress(total_bytes)
 
 
 _TOTALS = ("lines_total", "rows_total", "dead_letters_total")
@@ -228,11 +229,12 @@ class Daemon:
                     sweep_at = now + self._sweep_interval_seconds
                 more = self._read(hints, sweep=sweep)
             except CheckpointMoved as error:
-                self._recover(error)
+                self._telemetry.checkpoint_moved(str(error))
+                self._recover()
                 more = True
             except DatabaseError as error:
                 self._back_off(error)
-                self._recover(error)
+                self._recover()
                 more = True
             else:
                 self._succeeded()
@@ -258,7 +260,7 @@ class Daemon:
         self._service.sign_off()
         self._telemetry.stopped("asked to")
 
-    def _recover(self, error: DatabaseError) -> None:
+    def _recover(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._service.pipeline.recover()

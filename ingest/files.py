@@ -1,7 +1,6 @@
 """The disk: find log files, open them safely, read them at an offset. Decides nothing."""
 
 import ctypes
-import gzip
 import os
 import socket
 import stat
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from ingest.errors import SourceError
 from ingest.identity import FileId, Observed, compression_of, family
@@ -19,6 +18,9 @@ from ingest.identity import FileId, Observed, compression_of, family
 _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
 _STATX_BYTES = 256
+_GZIP_ONLY = 31  # zlib's window bits: a gzip header and nothing else
+_COMPRESSED_BYTES = 1 << 16
+_INFLATED_BYTES = 1 << 20
 _SKIPPED_FOLDERS = frozenset({".git", "__pycache__", "lost+found"})
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -79,12 +81,15 @@ class PlainFile:
 
 
 class GzipFile:
-    """A gzip archive (members may be concatenated), read forwards; going back starts it anew."""
+    """A gzip archive (RFC 1952; members may be concatenated), read forwards; going back starts it anew.
+
+    What is cut off, or still being written, simply ends there; more may follow later. Memory is bounded however much an
+    archive claims to hold.
+    """
 
     def __init__(self, path: str, root: str | None = None) -> None:
         self._plain = PlainFile(path, root)
-        self._stream: BinaryIO | None = None
-        self._position = 0
+        self._rewind()
 
     @property
     def path(self) -> str:
@@ -96,56 +101,47 @@ class GzipFile:
         return self._plain.observe()
 
     def read(self, offset: int, length: int) -> bytes:
-        """Up to `length` decompressed bytes from `offset`. An archive that is cut off ends where it ends."""
-        if self._stream is None or offset < self._position:
-            self.rewind()
-        stream = self._stream
-        assert stream is not None  # noqa: S101 (rewind made it)
-        try:
-            while self._position < offset:
-                skipped = len(stream.read(min(1 << 20, offset - self._position)))
-                if not skipped:
-                    return b""
-                self._position += skipped
-            data = stream.read(length)
-        except EOFError:
-            return b""
-        except (OSError, zlib.error) as error:
-            raise SourceError(f"{self.path}: damaged archive behind byte {self._position} of its content") from error
-        self._position += len(data)
-        return data
-
-    def rewind(self) -> None:
-        """Start again at the beginning."""
-        if self._stream is not None:
-            self._stream.close()
-        self._stream = gzip.open(_Reader(self._plain), "rb")  # noqa: SIM115 (closed in close)
-        self._position = 0
+        """Up to `length` decompressed bytes from `offset`. Raises SourceError for a damaged archive."""
+        if offset < self._start:
+            self._rewind()
+        while self._start + len(self._buffer) < offset + length and self._inflate():
+            dropped = min(len(self._buffer), max(0, offset - self._start))
+            del self._buffer[:dropped]
+            self._start += dropped
+        at = offset - self._start
+        return bytes(self._buffer[at : at + length])
 
     def close(self) -> None:
         """Give the descriptor back."""
-        if self._stream is not None:
-            self._stream.close()
         self._plain.close()
 
+    def _rewind(self) -> None:
+        self._compressed_offset = 0
+        self._start = 0  # offset of the buffer's first byte in the content
+        self._buffer = bytearray()
+        self._between_members = False
+        self._member = zlib.decompressobj(_GZIP_ONLY)
 
-class _Reader:
-    """The file object that `gzip` wants, over our own descriptor."""
-
-    def __init__(self, plain: PlainFile) -> None:
-        self._plain = plain
-        self._offset = 0
-
-    def read(self, length: int = -1) -> bytes:
-        data = self._plain.read(self._offset, length if length >= 0 else 1 << 20)
-        self._offset += len(data)
-        return data
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        return
+    def _inflate(self) -> bool:
+        """Decompress some more; False at the end of what there is."""
+        data = self._member.unconsumed_tail
+        if not data:
+            data = self._plain.read(self._compressed_offset, _COMPRESSED_BYTES)
+            self._compressed_offset += len(data)
+        if not data or (self._between_members and not data.strip(b"\0")):
+            return False  # the end, or the zeros with which tapes pad
+        try:
+            self._buffer += self._member.decompress(data, _INFLATED_BYTES)
+        except zlib.error as error:
+            behind = self._start + len(self._buffer)
+            raise SourceError(f"{self.path}: damaged archive behind byte {behind} of its content") from error
+        if self._member.eof:
+            self._compressed_offset -= len(self._member.unused_data)
+            self._member = zlib.decompressobj(_GZIP_ONLY)
+            self._between_members = True
+        else:
+            self._between_members = False
+        return True
 
 
 def open_log(path: str, root: str | None = None) -> LogFile:

@@ -45,7 +45,7 @@ class FollowerSettings:
     zone: tzinfo
 
 
-class Replaced(Exception):  # noqa: N818 (control flow between follower and pipeline, no error)
+class Replaced(Exception):
     """The file is not any more the one that the checkpoint means."""
 
     def __init__(self, step: Restart) -> None:

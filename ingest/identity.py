@@ -38,7 +38,7 @@ class Fingerprint(NamedTuple):
 
     def matches(self, data: bytes) -> bool:
         """Whether `data` is exactly the window that was hashed."""
-        return len(data) == self.length and hash_window(data) == self.digest
+        return len(data) == self.length and (not data or hash_window(data) == self.digest)
 
 
 class Observed(NamedTuple):
@@ -123,5 +123,5 @@ def compression_of(path: str) -> str:
 
 
 def stored_path(path: str) -> str:
-    """A path as the database keeps it: bytes that are no UTF-8 are shown as `\\xff`."""
+    """A path as the database keeps it: bytes that are no UTF-8 are shown escaped."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "")

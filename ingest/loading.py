@@ -136,7 +136,10 @@ def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
         def copy(part: Sequence[Row], table: str = table, columns: Sequence[str] = columns) -> None:
             copy_rows(cursor, table, columns, part)
 
-        _bisect(cursor, rows, copy, lambda row, table=table: _key(table, row), refused)
+        def key_of(row: Row, table: str = table) -> LineKey:
+            return _key(table, row)
+
+        _bisect(cursor, rows, copy, key_of, refused)
     plays = [row for batch in batches for row in batch.plays]
     total += len(plays)
 

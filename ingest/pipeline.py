@@ -175,7 +175,11 @@ class Pipeline:
     def _finish_quiet(self) -> None:
         now = self._monotonic()
         for key, follower in list(self.followers.items()):
-            over = follower.missed_sweeps >= GONE_AFTER_SWEEPS or follower.checkpoint.compression or is_rotated_name(follower.path)
+            over = (
+                follower.missed_sweeps >= GONE_AFTER_SWEEPS
+                or follower.checkpoint.compression
+                or is_rotated_name(follower.path)
+            )
             if over and follower.live and now - follower.changed_at >= self._settings.rotate_wait_seconds:
                 self._finish(key, follower)
 

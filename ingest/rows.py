@@ -5,14 +5,12 @@ clipped and kept whole in the row's JSON column, numbers out of range go there t
 """
 
 import hashlib
-import unicodedata
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest.batch import COPIED, Batch, Move, Row
+from ingest.fit import Fit, bigint, play_key, track_key
 from ingest.sampling import EncoderTracker, Sample
 from parsers.events import (
     Disposition,
@@ -34,6 +32,9 @@ from parsers.events import (
 from parsers.redact import redact_bytes
 from parsers.template import template_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SEVERITY_RANK = {Severity.DEBUG: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.ERROR: 3, Severity.CRITICAL: 4}
 FFMPEG_SEVERITY = {
     "panic": Severity.CRITICAL,
@@ -42,7 +43,6 @@ FFMPEG_SEVERITY = {
     "warning": Severity.WARNING,
     "info": Severity.INFO,
 }
-BIGINT_LIMIT = 2**63
 # Times of one station further apart than this are looked at separately by the bookkeeper.
 CLUSTER_GAP = timedelta(hours=1)
 
@@ -66,29 +66,6 @@ class Arrival(NamedTuple):
     at: datetime
     live: bool
     mtime: datetime
-
-
-def track_key(artist: str, title: str) -> str:
-    """The name under which plays of one track are counted: NFC, trimmed, white space collapsed, case-folded."""
-    parts = [" ".join(unicodedata.normalize("NFC", text).split()).casefold() for text in (artist, title)]
-    return " - ".join(parts)[:512]
-
-
-def play_key(event: TrackStarted, started_at: datetime, generation: int, offset: int) -> str:
-    """What makes a play one play.
-
-    A UUID or AzuraCast's `sh:` number is unique by itself. Any other id may be a counter that starts again, so its
-    start belongs to the key. Without an id the line is the identity.
-    """
-    play_id = event.play_id
-    if play_id is None:
-        return f"line:{generation}:{offset}"
-    if play_id.startswith("sh:"):
-        return play_id[:512]
-    try:
-        return str(UUID(play_id))
-    except ValueError:
-        return f"{play_id[:480]}@{started_at.timestamp():.3f}"
 
 
 class BatchBuilder:
@@ -122,7 +99,7 @@ class BatchBuilder:
         self._dispositions = Counter[str]()
         self._copied: dict[str, list[Row]] = {table: [] for table in COPIED}
         self._plays: list[Row] = []
-        self._sessions: dict[int, dict[str, Any]] = {}
+        self._sessions: dict[str, dict[str, Any]] = {}
         self._times: dict[str, list[datetime]] = {}
         self._stations: set[str] = set()
 
@@ -226,10 +203,13 @@ class BatchBuilder:
 
     def _track_started(self, event: TrackStarted, offset: int, arrival: Arrival) -> None:
         at, quality, station, service, host = self._said(event, arrival)
-        fit = _Fit(event.metadata)
+        fit = Fit(event.metadata)
         generation = self._context.generation
         artist, title = fit.text("artist", event.artist, 256), fit.text("title", event.title, 256)
-        album, song_id = fit.text("album", event.album, 256), fit.text("azuracast_song_id", event.azuracast_song_id, 128)
+        album, song_id = (
+            fit.text("album", event.album, 256),
+            fit.text("azuracast_song_id", event.azuracast_song_id, 128),
+        )
         loop_path, pid = fit.text("loop_file_path", event.loop_path, 1024), fit.bigint("ffmpeg_pid", event.ffmpeg_pid)
         play_id = fit.text("play_id", event.play_id, 256)
         self._plays.append(
@@ -241,7 +221,7 @@ class BatchBuilder:
 
     def _track_ended(self, event: TrackEnded, offset: int, arrival: Arrival) -> None:
         at, quality, station, service, host = self._said(event, arrival)
-        fit = _Fit(event.metadata)
+        fit = Fit(event.metadata)
         play_id = fit.text("play_id", event.play_id, 256)
         self._copied["play_ends"].append(
             (station, at, play_id, event.had_errors, event.error_message, fit.json, service, host, quality,
@@ -253,7 +233,7 @@ class BatchBuilder:
         at, _, station, _, _ = self._said(event, arrival)
         service, template = event.resolved_service, event.template
         self._copied["error_resolutions"].append(
-            (station, at, _bigint(event.error_id), service[:64] if service else None,
+            (station, at, bigint(event.error_id), service[:64] if service else None,
              template[:512] if template else None, self._context.generation, offset)
         )  # fmt: skip
         self._touch(station, at)
@@ -263,7 +243,7 @@ class BatchBuilder:
             return Disposition.BELOW_THRESHOLD
         severity = Severity.INFO if event.severity is Severity.DEBUG else event.severity
         at, quality, station, service, host = self._said(event, arrival)
-        fit = _Fit(event.context)
+        fit = Fit(event.context)
         play_id = fit.text("play_id", event.play_id, 256)
         template = event.template or template_of(event.message)
         self._copied["error_log"].append(
@@ -332,7 +312,7 @@ class BatchBuilder:
         return Disposition.FOLDED
 
     def _session_ended(self, event: FfmpegSessionEnded, _: int, arrival: Arrival) -> Disposition:
-        at, _quality, station, _, _ = self._said(event, arrival)
+        at, _quality, station, _service, _host = self._said(event, arrival)
         self._tracker.ended(event, at)
         self._take_session()
         self.row_count -= 1
@@ -344,7 +324,7 @@ class BatchBuilder:
         if session is not None:
             generation = self._context.generation
             key = f"{generation}:{session['session']}"
-            self._sessions[session["session"]] = {
+            self._sessions[key] = {
                 **session, "session_key": key, "generation": generation, "line_offset": session["session"],
             }  # fmt: skip
 
@@ -361,36 +341,6 @@ def dead_letter(context: FileContext, start: int, end: int, data: bytes, rejecte
         context.generation, start, end, context.path, rejected.reason[:64], rejected.detail,
         redact_bytes(data), hashlib.sha256(data).digest(), context.parser, context.parser_version, at,
     )  # fmt: skip
-
-
-class _Fit:
-    """Fits values to their columns; what does not fit is kept whole under `_full` in the row's JSON column."""
-
-    def __init__(self, json: dict[str, Any] | None) -> None:
-        self.json = json
-
-    def text(self, name: str, value: str | None, limit: int) -> str | None:
-        """The text, clipped to its column."""
-        if value is None or len(value) <= limit:
-            return value
-        self._keep(name, value)
-        return value[:limit]
-
-    def bigint(self, name: str, value: int | None) -> int | None:
-        """The number, or None where BIGINT cannot hold it."""
-        fits = _bigint(value)
-        if value is not None and fits is None:
-            self._keep(name, str(value))
-        return fits
-
-    def _keep(self, name: str, value: str) -> None:
-        json = dict(self.json or {})
-        json["_full"] = {**json.get("_full", {}), name: value}
-        self.json = json
-
-
-def _bigint(value: int | None) -> int | None:
-    return value if value is not None and -BIGINT_LIMIT <= value < BIGINT_LIMIT else None
 
 
 def _clusters(times: list[datetime]) -> list[tuple[datetime, datetime]]:

@@ -115,7 +115,9 @@ class EncoderTracker:
             return
         unseen = event.end_kind == "killed" and event.timestamp is None
         self._session |= {
-            "ended_at": self._session.get("last_progress_at", self._session["started_at"]) if unseen else at.isoformat(),
+            "ended_at": self._session.get("last_progress_at", self._session["started_at"])
+            if unseen
+            else at.isoformat(),
             "end_kind": event.end_kind,
             "signal": event.signal,
             "exit_guess": event.exit_guess,
@@ -193,7 +195,7 @@ class EncoderTracker:
         session = self._session
         if session is None or event.time_seconds is None or session["time_quality"] in ("estimated", "unknown"):
             return None
-        origin = session.setdefault("lag_origin", [at.timestamp(), event.time_seconds])
+        origin: list[float] = session.setdefault("lag_origin", [at.timestamp(), event.time_seconds])
         return round((at.timestamp() - origin[0]) - (event.time_seconds - origin[1]), 3)
 
 

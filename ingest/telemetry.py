@@ -92,6 +92,10 @@ class Telemetry:
         if dead_letters:
             self._say("warning", "lines_dead_lettered", count=dead_letters)
 
+    def checkpoint_moved(self, message: str) -> None:
+        """Another process moved a checkpoint; memory is dropped and read again from there."""
+        self._say("warning", "checkpoint_moved", message=message)
+
     def database_lost(self, message: str, retry_seconds: float) -> None:
         """PostgreSQL refused or is gone; nothing is lost, the files are the buffer."""
         self._say("warning", "database_unavailable", message=message, retry_seconds=round(retry_seconds, 2))

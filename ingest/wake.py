@@ -78,7 +78,7 @@ class Waker(FileSystemEventHandler):
         self._stop_observer()
 
     def check(self) -> None:
-        """Watch what is not watched, or no longer: a folder recreated has another inode, and watchdog is blind to it."""
+        """Watch what is not watched, or no longer: to a folder that was recreated watchdog is blind."""
         if self._polling:
             return
         now = {root: inode_key(str(root)) for root in self._roots}
@@ -147,5 +147,5 @@ class _OverflowHandler(logging.Handler):
         super().__init__(logging.WARNING)
         self._waker = waker
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 (logging's interface)
         self._waker.wake(tree_changed=True)

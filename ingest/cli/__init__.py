@@ -27,7 +27,7 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has seen enough (`| head`); nothing more may be written, not even at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         sys.exit(EXIT_FAILURE)
     except Exception as error:  # noqa: BLE001 (the one place: logged in full, shown in one line)
         _unexpected(error)

@@ -1,5 +1,7 @@
 """`radiolog db …` and `radiolog config …`."""
 
+from typing import Annotated
+
 import typer
 
 from ingest.cli.output import say, say_json, say_table
@@ -77,7 +79,7 @@ def stop() -> None:
 
 
 @config_app.command()
-def show(as_json: bool = typer.Option(False, "--json", help="As one JSON object.")) -> None:
+def show(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
     """Print every setting, its value and where it came from. Secrets are masked.
 
     Example: radiolog config show

@@ -43,7 +43,7 @@ def list_letters(
         say("no dead letters")
         return
     rows = [
-        (letter["id"], letter["path"], f"{letter['from_offset']}–{letter['to_offset']}", letter["reason"],
+        (letter["id"], letter["path"], f"{letter['from_offset']}-{letter['to_offset']}", letter["reason"],
          letter["detail"], one_line(bytes(letter["line"]).decode("utf-8", "backslashreplace"), 80))
         for letter in letters
     ]  # fmt: skip

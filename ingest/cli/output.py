@@ -13,9 +13,11 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u20
 
 def visible(text: str) -> str:
     """Text from a log with everything that a terminal would obey shown as an escape. Newlines and tabs stay."""
-    return _UNSAFE.sub(lambda found: found.group().encode("unicode_escape").decode(), text).encode(
-        "utf-8", "backslashreplace"
-    ).decode()
+    return (
+        _UNSAFE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+        .encode("utf-8", "backslashreplace")
+        .decode()
+    )
 
 
 def one_line(text: str, length: int = 200) -> str:

@@ -63,10 +63,7 @@ def once(
     finally:
         service.close()
     if not quiet:
-        say(
-            f"{progress.lines:,} lines read, {progress.rows:,} rows stored, "
-            f"{progress.dead_letters:,} dead letters"
-        )
+        say(f"{progress.lines:,} lines read, {progress.rows:,} rows stored, {progress.dead_letters:,} dead letters")
     if asked:
         raise typer.Exit(130)
 
@@ -111,14 +108,15 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As one JSON obj
 
 def parse(
     file: Annotated[Path, typer.Argument(help="A log file; - for standard input.")],
-    parser: Annotated[str | None, typer.Option(help="json, ffmpeg or text; else found out by name and content.")] = None,
+    parser: Annotated[
+        str | None, typer.Option(help="json, ffmpeg or text; else found out by name and content.")
+    ] = None,
 ) -> None:
     """Print what a log file says as JSON, one event a line. No database, nothing is stored.
 
     Example: radiolog parse ffmpeg.log | jq 'select(.kind == "ffmpeg_message")'
     """
     from ingest.cli.parsing import parsed_objects
-    from ingest.errors import SourceError
 
     if parser is not None:
         from parsers.registry import NAMES
@@ -137,11 +135,8 @@ def parse(
             log.close()
     if not data and parser is None:
         return
-    try:
-        for item in parsed_objects(str(file), data, parser):
-            say_json(item)
-    except UnicodeEncodeError as error:  # pragma: no cover (say_json writes ASCII)
-        raise SourceError(f"{file}: {error.reason}") from error
+    for item in parsed_objects(str(file), data, parser):
+        say_json(item)
 
 
 def _all_of(log: Any) -> bytes:
@@ -183,9 +178,10 @@ class _progress_bar:  # noqa: N801 (used as a function)
         if not sys.stderr.isatty():
             return lambda _progress: None
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import Progress as Bar
 
-        self._bar = Progress(
+        self._bar = Bar(
             "reading", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
             console=Console(stderr=True), transient=True,
         )  # fmt: skip

@@ -4,6 +4,13 @@
 -- name: take_turn
 SELECT pg_try_advisory_xact_lock(7240151803603)
 
+-- A table that was empty a moment ago is planned as if it still were: the small indexes are always the better way here.
+-- name: plan_for_indexes
+SET LOCAL enable_seqscan = off
+
+-- name: analyze
+ANALYZE play_history, play_ends, error_log, stream_sessions
+
 -- name: take_entries
 DELETE FROM derive_queue WHERE id IN (SELECT id FROM derive_queue ORDER BY id LIMIT %(limit)s)
 RETURNING station, from_time, to_time
@@ -18,40 +25,48 @@ WITH edge AS (
 SELECT p.id FROM play_history p, edge
 WHERE p.station = %(station)s AND p.started_at >= edge.lower_time AND p.started_at <= %(to_time)s
 UNION
-SELECT p.id FROM play_ends e JOIN play_history p
-    ON p.station = e.station AND (p.play_id = e.play_id OR p.id = CASE WHEN e.play_id ~ '^[0-9]{1,18}$' THEN e.play_id::bigint END)
+SELECT p.id FROM play_ends e JOIN play_history p ON p.station = e.station AND p.play_id = e.play_id
 WHERE e.station = %(station)s AND e.play_id IS NOT NULL AND e.ended_at BETWEEN %(from_time)s AND %(to_time)s
+UNION
+SELECT p.id FROM play_ends e JOIN play_history p ON p.station = e.station AND p.id = e.play_id::bigint
+WHERE e.station = %(station)s AND e.play_id ~ '^[0-9]{1,18}$' AND e.ended_at BETWEEN %(from_time)s AND %(to_time)s
 
 -- Ends, in this order: what a writer said of this play; an end without a name, said while it was the running one; the
 -- exit of the encoder that carried it, unless the next start follows at once; the next start; the play's own length
 -- where the next start comes much later; max_open where even that is unknown. Without any of these it is still open.
 -- name: derive_ends
-WITH touched AS (
-    SELECT p.*, (SELECT n.started_at FROM play_history n
-                 WHERE n.station = p.station AND (n.started_at, n.play_key) > (p.started_at, p.play_key)
-                 ORDER BY n.started_at, n.play_key LIMIT 1) AS next_start
-    FROM play_history p WHERE p.id = ANY(%(plays)s)
+WITH span AS (
+    SELECT min(started_at) AS lower_time, max(started_at) AS upper_time FROM play_history WHERE id = ANY(%(plays)s)
+), ordered AS (
+    SELECT p.*, lead(p.started_at) OVER (ORDER BY p.started_at, p.play_key) AS next_start
+    FROM play_history p, span
+    WHERE p.station = %(station)s AND p.started_at >= span.lower_time
+      AND p.started_at <= coalesce((SELECT min(n.started_at) FROM play_history n
+                                    WHERE n.station = %(station)s AND n.started_at > span.upper_time), 'infinity')
+), touched AS MATERIALIZED (
+    SELECT * FROM ordered WHERE id = ANY(%(plays)s)
+), said AS (
+    SELECT t.id, greatest(e.ended_at, t.started_at) AS ended_at, e.had_errors, e.error_message
+    FROM touched t JOIN play_ends e ON e.station = t.station AND e.play_id = t.play_id
+    -- An id that is no UUID may be a counter that began again: its last start before the end is meant.
+    WHERE t.play_key NOT LIKE '%%@%%'
+       OR (e.ended_at >= t.started_at
+           AND NOT EXISTS (SELECT FROM play_history q
+                           WHERE q.station = e.station AND q.play_id = e.play_id
+                             AND q.started_at > t.started_at AND q.started_at <= e.ended_at))
+    UNION ALL
+    SELECT t.id, greatest(e.ended_at, t.started_at), e.had_errors, e.error_message
+    FROM touched t JOIN play_ends e ON e.station = t.station AND e.play_id = t.id::text
+    WHERE NOT EXISTS (SELECT FROM play_history q WHERE q.station = e.station AND q.play_id = e.play_id)
+), named AS (
+    SELECT DISTINCT ON (id) * FROM said ORDER BY id, ended_at, had_errors DESC, error_message
 ), found AS (
     SELECT t.id, t.started_at, t.next_start, t.expected_duration_seconds AS expected,
            named.ended_at AS named_end, named.had_errors AS named_errors, named.error_message AS named_message,
            unnamed.ended_at AS unnamed_end, unnamed.had_errors AS unnamed_errors,
            unnamed.error_message AS unnamed_message, exit.ended_at AS exit_end, exit.failed AS exit_failed
     FROM touched t
-    LEFT JOIN LATERAL (
-        SELECT greatest(e.ended_at, t.started_at) AS ended_at, e.had_errors, e.error_message
-        FROM play_ends e
-        WHERE e.station = t.station AND e.play_id IS NOT NULL
-          AND (e.play_id = t.play_id
-               OR (e.play_id = t.id::text
-                   AND NOT EXISTS (SELECT FROM play_history q WHERE q.station = e.station AND q.play_id = e.play_id)))
-          -- An id that is no UUID may be a counter that began again: its last start before the end is meant.
-          AND (t.play_key NOT LIKE '%%@%%'
-               OR (e.ended_at >= t.started_at
-                   AND NOT EXISTS (SELECT FROM play_history q
-                                   WHERE q.station = e.station AND q.play_id = e.play_id
-                                     AND q.started_at > t.started_at AND q.started_at <= e.ended_at)))
-        ORDER BY e.ended_at, e.had_errors DESC, e.error_message LIMIT 1
-    ) named ON true
+    LEFT JOIN named USING (id)
     LEFT JOIN LATERAL (
         SELECT e.ended_at, e.had_errors, e.error_message FROM play_ends e
         WHERE e.station = t.station AND e.play_id IS NULL AND e.ended_at > t.started_at
@@ -117,19 +132,25 @@ WITH span AS (
     SELECT e.id FROM error_log e, span
     WHERE e.station = %(station)s AND e.timestamp >= span.lower_time AND e.timestamp <= span.upper_time
     UNION
-    SELECT e.id FROM play_history p JOIN error_log e
-        ON e.station = p.station AND (e.play_id = p.play_id OR e.play_id = p.id::text)
+    SELECT e.id FROM play_history p JOIN error_log e ON e.station = p.station AND e.play_id = p.play_id
+    WHERE p.id = ANY(%(plays)s) AND e.play_id IS NOT NULL
+    UNION
+    SELECT e.id FROM play_history p JOIN error_log e ON e.station = p.station AND e.play_id = p.id::text
     WHERE p.id = ANY(%(plays)s) AND e.play_id IS NOT NULL
 ), resolved AS (
     SELECT e.id, e.play_history_id AS before, coalesce(named.id, running.id) AS after
     FROM error_log e JOIN affected USING (id)
     LEFT JOIN LATERAL (
-        SELECT p.id FROM play_history p
-        WHERE p.station = e.station AND e.play_id IS NOT NULL
-          AND (p.play_id = e.play_id
-               OR (p.id = CASE WHEN e.play_id ~ '^[0-9]{1,18}$' THEN e.play_id::bigint END
-                   AND NOT EXISTS (SELECT FROM play_history q WHERE q.station = e.station AND q.play_id = e.play_id)))
-        ORDER BY p.started_at <= e.timestamp DESC, abs(extract(epoch FROM p.started_at - e.timestamp)), p.play_key LIMIT 1
+        SELECT c.id FROM (
+            SELECT p.id, p.started_at, p.play_key FROM play_history p
+            WHERE p.station = e.station AND p.play_id = e.play_id
+            UNION ALL
+            SELECT p.id, p.started_at, p.play_key FROM play_history p
+            WHERE p.station = e.station
+              AND p.id = CASE WHEN e.play_id ~ '^[0-9]{1,18}$' THEN e.play_id::bigint END
+              AND NOT EXISTS (SELECT FROM play_history q WHERE q.station = e.station AND q.play_id = e.play_id)
+        ) c
+        ORDER BY c.started_at <= e.timestamp DESC, abs(extract(epoch FROM c.started_at - e.timestamp)), c.play_key LIMIT 1
     ) named ON true
     LEFT JOIN LATERAL (
         SELECT CASE WHEN e.timestamp <= coalesce(p.ended_at,

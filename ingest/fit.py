@@ -1,0 +1,64 @@
+"""Values made to fit their columns, and the keys by which plays and tracks are told apart. Pure."""
+
+import unicodedata
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from parsers.events import TrackStarted
+
+BIGINT_LIMIT = 2**63
+
+
+def track_key(artist: str, title: str) -> str:
+    """The name under which plays of one track are counted: NFC, trimmed, white space collapsed, case-folded."""
+    parts = [" ".join(unicodedata.normalize("NFC", text).split()).casefold() for text in (artist, title)]
+    return " - ".join(parts)[:512]
+
+
+def play_key(event: TrackStarted, started_at: datetime, generation: int, offset: int) -> str:
+    """What makes a play one play.
+
+    A UUID or AzuraCast's `sh:` number is unique by itself. Any other id may be a counter that starts again, so its
+    start belongs to the key. Without an id the line is the identity.
+    """
+    play_id = event.play_id
+    if play_id is None:
+        return f"line:{generation}:{offset}"
+    if play_id.startswith("sh:"):
+        return play_id[:512]
+    try:
+        return str(UUID(play_id))
+    except ValueError:
+        return f"{play_id[:480]}@{started_at.timestamp():.3f}"
+
+
+class Fit:
+    """Fits values to their columns; what does not fit is kept whole under `_full` in the row's JSON column."""
+
+    def __init__(self, json: dict[str, Any] | None) -> None:
+        self.json = json
+
+    def text(self, name: str, value: str | None, limit: int) -> str | None:
+        """The text, clipped to its column."""
+        if value is None or len(value) <= limit:
+            return value
+        self._keep(name, value)
+        return value[:limit]
+
+    def bigint(self, name: str, value: int | None) -> int | None:
+        """The number, or None where BIGINT cannot hold it."""
+        fits = bigint(value)
+        if value is not None and fits is None:
+            self._keep(name, str(value))
+        return fits
+
+    def _keep(self, name: str, value: str) -> None:
+        json = dict(self.json or {})
+        json["_full"] = {**json.get("_full", {}), name: value}
+        self.json = json
+
+
+def bigint(value: int | None) -> int | None:
+    """The number, or None where BIGINT cannot hold it."""
+    return value if value is not None and -BIGINT_LIMIT <= value < BIGINT_LIMIT else None
