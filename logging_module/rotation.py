@@ -6,7 +6,7 @@ The protocol, which all writers of a file follow:
 - A writer holds a shared `flock` on the log file itself while it looks whether the path still names its file and
   writes. Who rotates needs the exclusive lock of that same file. So a line never goes into a file that was renamed
   away and deleted meanwhile, and two processes never rotate at once. No lock file is left behind.
-- Nobody waits for a lock to rotate: the file may exceed its size by what is written until nobody else is writing.
+- Nobody waits for a lock for longer than a moment: rather than that, the file may exceed its size.
 - A file that does not end with a line end (a full disk, a killed writer) gets one before the next line.
 """
 
@@ -19,9 +19,10 @@ import time
 from pathlib import Path
 
 # Renaming a few files takes well below a millisecond. Who holds the lock for longer is stopped or hangs.
-_LOCK_PATIENCE_SECONDS = 0.05
+_LOCK_PATIENCE_SECONDS = 0.1
 _LOCK_PAUSE_SECONDS = 0.001
-_ROTATION_RETRY_SECONDS = 30.0
+_ROTATION_PAUSE_SECONDS = 0.0002
+_ROTATION_RETRY_SECONDS = (0.05, 30.0)  # at first, doubled each time, and at most
 # Each time round, another process rotated between two system calls of ours.
 _MOST_ATTEMPTS = 16
 _NO_LOCKS = (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
@@ -57,6 +58,7 @@ class LineFile:
         self._own_end: int | None = None  # size of the file after our last line, which had its line end
         self._lock_patience = True
         self._rotate_again_at = 0.0
+        self._rotation_retry_seconds = _ROTATION_RETRY_SECONDS[0]
         self._rotation_reported = False
 
     def append(self, line: bytes) -> bool:
@@ -185,24 +187,40 @@ class LineFile:
     # -- rotation ------------------------------------------------------------------------------------------------
 
     def _rotate(self) -> bool:
-        """Rename the file away if nobody is writing to it this moment.
+        """Rename the file away, unless another process has done it.
 
         Returns:
-            False when it is not to be tried again for this line.
+            False when it cannot be done now, and the file has to grow.
         """
-        now = time.monotonic()
-        if now < self._rotate_again_at or not self._try_lock(fcntl.LOCK_EX):
+        if time.monotonic() < self._rotate_again_at:
+            return False
+        if not self._lock_exclusive():
+            self._rotate_later()
             return False
         if self._size_if_current() is None:  # changing a lock is not atomic: another process was faster
             return True
         try:
             self._shift()
         except OSError as error:
-            self._rotate_again_at = now + _ROTATION_RETRY_SECONDS
+            self._rotate_later()
             if not self._rotation_reported:
                 self._rotation_reported = True
                 _report(f"radiolog: {self.path} cannot be rotated and grows on: {error.strerror}")
             return False
+        self._rotation_retry_seconds = _ROTATION_RETRY_SECONDS[0]
+        return True
+
+    def _rotate_later(self) -> None:
+        self._rotate_again_at = time.monotonic() + self._rotation_retry_seconds
+        self._rotation_retry_seconds = min(2 * self._rotation_retry_seconds, _ROTATION_RETRY_SECONDS[1])
+
+    def _lock_exclusive(self) -> bool:
+        """Wait a little until nobody writes. It does not take long: who finds the file full waits here, too."""
+        deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+        while not self._try_lock(fcntl.LOCK_EX):  # a failed change gives the shared lock back (flock(2))
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_ROTATION_PAUSE_SECONDS)
         return True
 
     def _shift(self) -> None:
