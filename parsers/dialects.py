@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from parsers.events import Rejected
 from parsers.json_decode import Json, decode
+from parsers.json_fields import WRAPPER_TIME
 from parsers.levels import PYTHON_STEPS, leading_level, on_scale
 
 MAX_WRAPPINGS = 3
@@ -88,7 +89,7 @@ def normalise(values: Json, notes: list[str], wrappings: int = 0) -> Json:
     """
     if values.keys() >= _DOCKER and type(values["log"]) is str:
         said = _unwrapped(values.pop("log").rstrip("\r\n"), notes, wrappings)
-        said.setdefault("timestamp", values.pop("time"))
+        said[_free(said, WRAPPER_TIME)] = values.pop("time")
         said[_free(said, "docker")] = values
         return said
     for dialect in DIALECTS:
@@ -126,8 +127,9 @@ def _journald(values: Json, notes: list[str], wrappings: int) -> Json:
         values["message"] = message
     if type(message) is str and message.startswith("{"):
         said = _unwrapped(message, notes, wrappings)
-        if "message" not in said or said["message"] != message:
+        if said.get("message") != message:
             del values["message"]
+            values[WRAPPER_TIME] = values.pop("timestamp", None)
         return {**values, **said}
     return values
 

@@ -24,7 +24,8 @@ FULL = "_full"  # where ingest.rows keeps what a column is too short for
 LONGEST_DURATION_SECONDS = 366 * 86400.0
 LONGEST_REMEMBERED_TEXT = 64
 
-_TIME_ALIASES = ("@timestamp", "time", "ts", "datetime", "asctime")
+WRAPPER_TIME = "wrapper_time"  # what Docker or journald say, when the line inside says nothing better
+_TIME_ALIASES = ("@timestamp", "time", "ts", "datetime", "asctime", WRAPPER_TIME)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 _CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{1,9})?)", re.ASCII)
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}

@@ -52,7 +52,7 @@ class PlainTextParser:
         self._spans: list[tuple[int, int]] = [(start, end) for start, end in held.get("spans", ())]
         self._texts: list[str] = list(held.get("texts", ()))
         self._notes: list[str] = list(held.get("notes", ()))
-        self._stands = held.get("stands", _FRAMES)
+        self._stands: str = held.get("stands", _FRAMES)
         self._characters = sum(map(len, self._texts))
 
     def feed(self, line: RawLine) -> Sequence[Outcome]:
