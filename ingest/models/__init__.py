@@ -64,6 +64,7 @@ MODELS: tuple[type[SQLModel], ...] = (
 )
 
 __all__ = [
+    "MODELS",
     "AlertState",
     "DailySummary",
     "DailyTrackSummary",
@@ -76,7 +77,6 @@ __all__ = [
     "IngestGap",
     "IngestInstance",
     "LadderRung",
-    "MODELS",
     "MaintenanceWindow",
     "MetricRollup",
     "OutboxMessage",

@@ -1,4 +1,4 @@
-"""What the programs keep for themselves: checkpoints, dead letters, queues, alerts, the schema's version. Part of `ingest.models`."""
+"""What the programs keep for themselves: checkpoints, dead letters, queues, alerts. Part of `ingest.models`."""
 
 from datetime import datetime
 from typing import Any

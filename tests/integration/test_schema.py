@@ -3,6 +3,7 @@
 import subprocess
 from contextlib import closing
 from importlib.resources import files
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -213,8 +214,8 @@ def test_psql_installs_it_and_again_is_harmless(empty_database: Database) -> Non
     if programs is None:
         pytest.skip("no psql (pg_config --bindir)")
     config = empty_database.config
-    command = [
-        programs / "psql", "-h", config.postgres_host, "-U", config.postgres_user, "-d", config.postgres_db,
+    command: list[str | Path] = [
+        programs / "psql", "-h", str(config.postgres_host), "-U", config.postgres_user, "-d", config.postgres_db,
         "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(files("ingest") / "schema.sql"),
     ]  # fmt: skip
     for _ in range(2):
