@@ -95,10 +95,10 @@ __all__ = [
 
 def table_of(model: type[SQLModel]) -> Table:
     """SQLAlchemy's table of a model."""
-    table = inspect(model).local_table
-    if not isinstance(table, Table):
+    mapper = inspect(model, raiseerr=False)
+    if mapper is None or not isinstance(mapper.local_table, Table):
         raise TypeError(f"{model.__name__} is not a table")
-    return table
+    return mapper.local_table
 
 
 def copy_columns(model: type[SQLModel]) -> tuple[str, ...]:
