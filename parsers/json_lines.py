@@ -95,11 +95,12 @@ def parse(data: bytes, zone: tzinfo) -> Parsed:
     if "kind" not in values and ("event" not in values or "timestamp" not in values):
         values = dialects.normalise(values, notes)
     fields = Fields(values, notes)
-    kind = values.get("kind")
+    kind, event = values.get("kind"), values.get("event")
     if type(kind) is str and kind in _READERS:
         del values["kind"]
+        if event == kind and event in _RESERVED_EVENTS:  # RadioLogger says both
+            del values["event"]
         return _READERS[kind](fields, zone)
-    event = values.get("event")
     if type(event) is str and event in _RESERVED_EVENTS:
         del values["event"]
         return _READERS[event](fields, zone)

@@ -120,9 +120,6 @@ def _from_epoch(value: float | Decimal) -> Time:
             microseconds = rest * 1_000_000 / per_second
             # a float is only near what was meant; the others are exact and cut, as fractions of a text are
             whole = round(microseconds) if type(value) is float else int(microseconds)
-            try:
-                at = EARLIEST + timedelta(seconds=int(seconds), microseconds=whole)
-            except OverflowError:
-                return _UNKNOWN
+            at = EARLIEST + timedelta(seconds=int(seconds), microseconds=whole)  # at most the year 5138
             return (at, _EXACT) if at <= LATEST else _UNKNOWN
     return _UNKNOWN

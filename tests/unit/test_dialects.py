@@ -102,6 +102,10 @@ DIALECTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"__REALTIME_TIMESTAMP": str(MILLISECONDS * 1000), "PRIORITY": "3", "MESSAGE": list(b"go\xff\0ne")},
         {"message": "go\ufffd\ufffdne"},
     ),
+    "journald, a field that was set twice": (
+        {"__REALTIME_TIMESTAMP": str(MILLISECONDS * 1000), "PRIORITY": "3", "MESSAGE": ["go", "ne"]},
+        {"message": "go\nne"},
+    ),
     "journald around our own form": (
         {"__REALTIME_TIMESTAMP": "1", "PRIORITY": "6", "_HOSTNAME": "h",
          "MESSAGE": json.dumps({"event": "gone", "level": "error", "timestamp": TEXT_TIME, "a": 1})},

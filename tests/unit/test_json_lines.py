@@ -140,6 +140,14 @@ def test_an_explicit_kind_wins_over_the_event(kind: str, expected: type) -> None
     assert type(parse(line(kind=kind, event="metric", **whatever), UTC)) is expected
 
 
+def test_kind_and_event_that_say_the_same_are_one_field() -> None:
+    both = as_a(Metric, line(kind="metric", event="metric", metric_name="fps", metric_value=1))
+    other = as_a(Metric, line(kind="metric", event="measured", metric_name="fps", metric_value=1))
+
+    assert (both.metadata, other.metadata) == (None, {"event": "measured"})
+    assert record(kind="error", event="error").message == "error"
+
+
 def test_an_unknown_kind_is_a_field_like_any_other() -> None:
     assert record(kind="span", event="x").context == {"kind": "span"}
     assert type(parse(line(kind=["metric"], event="metric", metric_name="m", metric_value=1), UTC)) is Metric
