@@ -1,0 +1,80 @@
+"""`radiolog stats`, `report`, `export` and `demo`."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest.cli.output import say, say_json
+
+Days = Annotated[int, typer.Option(min=1, max=3660, help="The last so many days.")]
+Start = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="From here, in the station's time.")
+]
+End = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Up to here, in the station's time.")
+]
+Station = Annotated[str | None, typer.Option(help="Only this station.")]
+
+
+def stats(
+    days: Days = 7,
+    start: Start = None,
+    end: End = None,
+    station: Station = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Plays, uptime, interruptions, top tracks and errors of a span of time.
+
+    Example: radiolog stats --days 30
+    """
+    from logging_module.config import LoggingConfig
+    from reports.analytics import Analytics
+    from reports.terminal import render_stats, stats_as_json
+
+    with Analytics(LoggingConfig.from_env()) as analytics:
+        if as_json:
+            say_json(stats_as_json(analytics, days=days, start=start, end=end, station=station))
+            return
+        from rich.console import Console
+
+        Console().print(render_stats(analytics, days=days, start=start, end=end, station=station))
+
+
+def demo(
+    seconds: Annotated[float, typer.Option(min=1, help="End after so many seconds; without it, at Ctrl-C.")] = 0,
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="How many times faster than real time.")] = 1.0,
+) -> None:
+    """Run a small live station: services that write logs, FFmpeg, the daemon, and a live view. Its logs go to a
+    temporary folder, its rows to a database of their own name, `radiolog_demo`.
+
+    Example: radiolog demo --seconds 30
+    """
+    from ingest.cli.live import run_demo
+
+    run_demo(seconds=seconds or None, speed=speed)
+    say("the demo's rows stay in the database radiolog_demo until its next run")
+
+
+def report(
+    days: Days = 7,
+    start: Start = None,
+    end: End = None,
+    station: Station = None,
+    format_: Annotated[str, typer.Option("--format", help="text, html, both or json.")] = "both",
+    output_dir: Annotated[Path, typer.Option(help="Made where it is missing.")] = Path("radiolog_reports"),
+    name: Annotated[str, typer.Option(help="The files' names begin with this.")] = "weekly_report",
+) -> None:
+    """Write the report of a span of time as text and as one self-contained HTML file.
+
+    Example: radiolog report --days 7 --format html
+    """
+    from logging_module.config import LoggingConfig
+    from reports.generate_report import generate
+
+    for path in generate(
+        LoggingConfig.from_env(), days=days, start=start, end=end, station=station, format_=format_,
+        output_dir=output_dir, name=name,
+    ):  # fmt: skip
+        say(str(path))

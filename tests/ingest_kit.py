@@ -1,0 +1,63 @@
+"""Helpers of ingest tests: write lines, read a folder into a database, look at what came out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fix_postgres import Database
+
+from ingest.daemon import Progress, Service, backfill
+from ingest.telemetry import Telemetry
+from logging_module.config import LoggingConfig
+
+
+def metric(number: int, **more: Any) -> dict[str, Any]:
+    """A metric line's object; its value is its number."""
+    at = f"2026-11-22T{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z"
+    return {"timestamp": at, "event": "metric", "metric_name": "m", "metric_value": number, **more}
+
+
+def lines_of(*objects: Any) -> str:
+    """Objects as JSON lines; strings as they are."""
+    return "".join((item if isinstance(item, str) else json.dumps(item)) + "\n" for item in objects)
+
+
+def read_once(config: LoggingConfig, name: str = "test", *roots: Path) -> Progress:
+    """Read a folder as `radiolog once` does, and derive what follows."""
+    service = Service(config, roots or (config.log_path,), f"once-{name}", Telemetry(stream=None), defer=True)
+    try:
+        return backfill(service, lambda _progress: None)
+    finally:
+        service.close()
+
+
+def stored_numbers(database: Database) -> list[int]:
+    """Values of all metrics in the order of generation and line."""
+    rows = database.rows("SELECT metric_value FROM system_metrics ORDER BY generation, line_offset")
+    return [int(value) for (value,) in rows]
+
+
+def ledger_holds(database: Database) -> None:
+    """Every line has one disposition, and the counted rows are there."""
+    for row in database.rows(
+        """SELECT path, lines, stored + folded + below_threshold + blank + duplicate + dead_letters + held,
+                  rows_stored, dead_letters,
+                  (SELECT count(*) FROM system_metrics t WHERE t.generation = f.generation)
+                  + (SELECT count(*) FROM error_log t WHERE t.generation = f.generation)
+                  + (SELECT count(*) FROM play_history t WHERE t.generation = f.generation)
+                  + (SELECT count(*) FROM play_ends t WHERE t.generation = f.generation)
+                  + (SELECT count(*) FROM error_resolutions t WHERE t.generation = f.generation),
+                  (SELECT count(*) FROM dead_letters t WHERE t.generation = f.generation),
+                  stored,
+                  (SELECT count(*) FROM (
+                      SELECT line_offset FROM system_metrics t WHERE t.generation = f.generation
+                      UNION SELECT line_offset FROM error_log t WHERE t.generation = f.generation
+                      UNION SELECT line_offset FROM play_history t WHERE t.generation = f.generation
+                      UNION SELECT line_offset FROM play_ends t WHERE t.generation = f.generation
+                      UNION SELECT line_offset FROM error_resolutions t WHERE t.generation = f.generation) u)
+           FROM ingest_files f"""
+    ):
+        path, lines, disposed, rows_stored, dead, rows, letters, stored, row_lines = row
+        assert lines == disposed, path
+        assert (rows_stored, dead) == (rows, letters), path
+        assert stored == row_lines, path
