@@ -1,0 +1,1 @@
+"""The analytics by topic; `reports.analytics.Analytics` puts them together."""

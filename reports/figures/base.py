@@ -1,0 +1,89 @@
+"""What all analytics share: the database, the present, windows and time zones. Holds no figures."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from logging_module.config import LoggingConfig
+from reports.reader import Reader
+from reports.uptime import Rules, Uptime, read_uptime
+from reports.window import Window, resolve, zone_named
+
+
+def utc_now() -> datetime:
+    """The present."""
+    return datetime.now(UTC)
+
+
+class Figures:
+    """The base of the analytics by topic.
+
+    Args:
+        config: the database, the default time zone, the thresholds of uptime.
+        now: the present; tests give another.
+    """
+
+    def __init__(self, config: LoggingConfig, *, now: Callable[[], datetime] = utc_now) -> None:
+        self.config = config
+        self._now = now
+        self._reader = Reader(config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the database connection back. A later call opens another."""
+        self._reader.close()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All calls inside see one state of the database."""
+        return self._reader.snapshot()
+
+    def stations(self) -> list[str]:
+        """The names of all stations that ever logged, sorted."""
+        return [row["name"] for row in self._reader.rows("database.sql", "stations")]
+
+    def zone(self, station: str | None = None) -> ZoneInfo:
+        """The time zone whose calendar days count: the station's; without a station, the configured one."""
+        if station is not None:
+            for row in self._reader.rows("database.sql", "time_zone", {"station": station}):
+                return zone_named(row["time_zone"])
+        return zone_named(self.config.time_zone)
+
+    def window(
+        self, days: float, *, start: datetime | date | None = None, end: datetime | date | None = None,
+        station: str | None = None,
+    ) -> Window:  # fmt: skip
+        """The window that arguments of a call mean (see `reports.window.resolve`).
+
+        Raises:
+            RangeError: they make no sense.
+        """
+        return resolve(days, self._now(), start=start, end=end, zone=self.zone(station))
+
+    def uptime(self, window: Window, *, station: str | None = None) -> Uptime:
+        """Playout uptime of a window, with spans, days and outages (docs/uptime.md).
+
+        Raises:
+            DatabaseError: PostgreSQL cannot be reached or refused.
+        """
+        rules = Rules(self.config.gap_threshold_seconds, self.config.max_open_play_seconds)
+        return read_uptime(
+            self._reader, window, now=self._now(), zone=self.zone(station).key, rules=rules, station=station
+        )
+
+
+def checked_limit(limit: int) -> int:
+    """A limit that a query can take.
+
+    Raises:
+        ValueError: it is below 0.
+    """
+    if limit < 0:
+        raise ValueError(f"limit must be 0 or more, not {limit}")
+    return limit

@@ -1,0 +1,85 @@
+"""Reading rows of the database as plain dicts: one connection, read-only, driver errors translated. Knows no query."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
+
+from ingest.database import translate
+from ingest.schema import ready_connection
+from logging_module.config import LoggingConfig
+from reports.queries import load
+
+Row: TypeAlias = dict[str, Any]
+
+
+class Reader:
+    """Asks named queries over a connection that is opened when the first one is asked, and again after it broke.
+
+    Args:
+        config: says which server.
+        application_name: shown by the server.
+    """
+
+    def __init__(self, config: LoggingConfig, *, application_name: str = "radiolog reports") -> None:
+        self._config = config
+        self._application_name = application_name
+        self._connection: Connection | None = None
+
+    def rows(self, filename: str, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """All rows of a query.
+
+        Args:
+            filename: in `reports/sql`.
+            name: of the query there.
+            parameters: its named parameters.
+
+        Raises:
+            DatabaseError: PostgreSQL cannot be reached or refused.
+        """
+        try:
+            with self._open().cursor() as cursor:
+                cursor.execute(load(filename)[name], dict(parameters or {}))
+                columns = [column.name for column in cursor.description or ()]
+                return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        except psycopg2.Error as error:
+            if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+                self.close()
+            raise translate(error) from error
+
+    def one(self, filename: str, name: str, parameters: Mapping[str, Any] | None = None) -> Row:
+        """The first row of a query that always gives one."""
+        return self.rows(filename, name, parameters)[0]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All queries inside see one state of the database, whatever is ingested meanwhile."""
+        self._command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield
+        finally:
+            if self._connection is not None:
+                self._command("ROLLBACK")
+
+    def close(self) -> None:
+        """Give the connection back; a later query opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _command(self, statement: str) -> None:
+        try:
+            with self._open().cursor() as cursor:
+                cursor.execute(statement)
+        except psycopg2.Error as error:
+            self.close()
+            raise translate(error) from error
+
+    def _open(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            connection = ready_connection(self._config, application_name=self._application_name, autocommit=True)
+            connection.set_session(readonly=True)
+            self._connection = connection
+        return self._connection

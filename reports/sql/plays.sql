@@ -1,0 +1,100 @@
+-- Plays and tracks. Parameters: station (NULL: all), from_time, to_time, and what a query names besides.
+-- A play belongs to the window that it started in.
+
+-- name: play_stats
+SELECT count(*) AS total_plays, count(DISTINCT track_key) AS unique_tracks,
+       count(*) FILTER (WHERE had_errors) AS plays_with_errors,
+       coalesce(100.0 * count(*) FILTER (WHERE had_errors) / nullif(count(*), 0), 0)::float8 AS error_rate,
+       coalesce(sum(duration_seconds), 0)::float8 AS total_play_seconds,
+       coalesce(avg(duration_seconds), 0)::float8 AS average_duration_seconds
+FROM play_history
+WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+
+-- A track is its track_key; it is shown as it was written last. Parameter: limit.
+-- name: most_played
+SELECT (array_agg(artist ORDER BY started_at DESC, id DESC))[1] AS artist,
+       (array_agg(title ORDER BY started_at DESC, id DESC))[1] AS title,
+       count(*) AS play_count, coalesce(sum(duration_seconds), 0)::float8 AS total_play_seconds,
+       max(started_at) AS last_played_at
+FROM play_history
+WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+GROUP BY track_key
+ORDER BY play_count DESC, last_played_at DESC, track_key
+LIMIT %(limit)s
+
+-- All 24 hours, each play in the time zone of its station. Parameter: zone, for a station that has none.
+-- name: hourly
+SELECT h AS hour_of_day, count(p.hour) AS play_count
+FROM generate_series(0, 23) h
+LEFT JOIN (
+    SELECT extract(hour FROM q.started_at AT TIME ZONE coalesce(s.time_zone, %(zone)s))::int AS hour
+    FROM play_history q LEFT JOIN stations s ON s.name = q.station
+    WHERE q.started_at >= %(from_time)s AND q.started_at < %(to_time)s
+      AND (%(station)s::text IS NULL OR q.station = %(station)s)
+) p ON p.hour = h
+GROUP BY h ORDER BY h
+
+-- Calendar days of `zone` that hold a play.
+-- name: daily_plays
+SELECT (started_at AT TIME ZONE %(zone)s)::date AS day, count(*) AS total_plays, count(DISTINCT track_key) AS unique_tracks,
+       count(*) FILTER (WHERE had_errors) AS plays_with_errors
+FROM play_history
+WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+GROUP BY day ORDER BY day
+
+-- artist and title are spelled as track_key is made: NFC, trimmed, white space collapsed, case-folded by the caller.
+-- Parameters: track_key, limit.
+-- name: track_history
+SELECT id, station, artist, title, coalesce(album, '') AS album, started_at, ended_at,
+       coalesce(duration_seconds, 0)::float8 AS duration_seconds,
+       coalesce(expected_duration_seconds, 0)::float8 AS expected_duration_seconds,
+       coalesce(ended_by, '') AS ended_by, had_errors, error_count, coalesce(error_message, '') AS error_message
+FROM play_history
+WHERE track_key = %(track_key)s AND (%(station)s::text IS NULL OR station = %(station)s)
+ORDER BY started_at DESC, id DESC
+LIMIT %(limit)s
+
+-- Time from one start of a track to its next, at the same station; nearest repeats first. Parameter: limit.
+-- name: repeat_distances
+SELECT (array_agg(artist ORDER BY started_at DESC))[1] AS artist, (array_agg(title ORDER BY started_at DESC))[1] AS title,
+       count(*) + 1 AS play_count, min(distance)::float8 AS shortest_seconds,
+       (percentile_cont(0.5) WITHIN GROUP (ORDER BY distance))::float8 AS median_seconds
+FROM (
+    SELECT track_key, station, artist, title, started_at,
+           extract(epoch FROM started_at - lag(started_at) OVER (PARTITION BY station, track_key ORDER BY started_at, id)) AS distance
+    FROM play_history
+    WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+) p
+WHERE distance IS NOT NULL
+GROUP BY station, track_key
+ORDER BY shortest_seconds, play_count DESC, track_key
+LIMIT %(limit)s
+
+-- Listeners at the first and at the last count within each play, summed over the plays of a track.
+-- Parameters: metrics (names that count listeners), max_open_seconds, limit.
+-- name: listener_retention
+WITH counts AS (
+    SELECT station, timestamp, sum(metric_value) AS listeners FROM system_metrics
+    WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND metric_name = ANY(%(metrics)s)
+      AND (%(station)s::text IS NULL OR station = %(station)s)
+    GROUP BY station, timestamp
+), plays AS (
+    SELECT id, station, track_key, artist, title, started_at, coalesce(ended_at, least(
+               lead(started_at) OVER (PARTITION BY station ORDER BY started_at, id),
+               started_at + make_interval(secs => %(max_open_seconds)s))) AS ended_at
+    FROM play_history
+    WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+), heard AS (
+    SELECT p.id, p.track_key, p.artist, p.title, p.started_at,
+           (array_agg(c.listeners ORDER BY c.timestamp))[1] AS first_count,
+           (array_agg(c.listeners ORDER BY c.timestamp DESC))[1] AS last_count
+    FROM plays p JOIN counts c ON c.station = p.station AND c.timestamp >= p.started_at AND c.timestamp < p.ended_at
+    GROUP BY p.id, p.track_key, p.artist, p.title, p.started_at
+)
+SELECT (array_agg(artist ORDER BY started_at DESC))[1] AS artist, (array_agg(title ORDER BY started_at DESC))[1] AS title,
+       count(*) AS play_count, avg(first_count)::float8 AS listeners_at_start, avg(last_count)::float8 AS listeners_at_end,
+       coalesce(100.0 * sum(last_count) / nullif(sum(first_count), 0), 0)::float8 AS retention_percent
+FROM heard
+GROUP BY track_key
+ORDER BY retention_percent DESC, play_count DESC, track_key
+LIMIT %(limit)s

@@ -1,0 +1,105 @@
+"""Spans of time that figures are asked for, and local calendar days. Pure: the present is an argument."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+MAX_DAYS = 36_525
+
+
+class RangeError(ValueError):
+    """A span of time makes no sense. `str()` is a sentence for a person."""
+
+
+class Window(NamedTuple):
+    """From `start` up to, not including, `end`; both aware, UTC."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return (self.end - self.start).total_seconds()
+
+    @property
+    def before(self) -> "Window":
+        """The window of equal length just before it."""
+        return Window(self.start - (self.end - self.start), self.start)
+
+
+def resolve(
+    days: float, now: datetime, *, start: datetime | date | None = None, end: datetime | date | None = None,
+    zone: ZoneInfo | None = None,
+) -> Window:  # fmt: skip
+    """The window that is meant.
+
+    A day means 24 hours here. Without `start` and `end`: the last `days`. With `start` alone: up to now; with `end`
+    alone: the `days` before it. A date means its local midnight; a time without zone is local.
+
+    Args:
+        days: how many, more than 0.
+        now: the present, aware.
+        start: the first instant.
+        end: the first instant behind it.
+        zone: of dates and of times that name none; UTC when None.
+
+    Raises:
+        RangeError: `days` is not within 0 to 36525, or the start is not before the end.
+    """
+    if not 0 < days <= MAX_DAYS:
+        raise RangeError(f"days must be more than 0 and at most {MAX_DAYS}, not {days}")
+    zone = zone or ZoneInfo("UTC")
+    upper = now if end is None else as_instant(end, zone)
+    try:
+        lower = upper - timedelta(days=days) if start is None else as_instant(start, zone)
+    except OverflowError:
+        raise RangeError(f"{days} days before {upper:%Y-%m-%d} is before the year 1") from None
+    if lower >= upper:
+        raise RangeError(
+            f"the start ({lower:%Y-%m-%d %H:%M:%S} UTC) must be before the end ({upper:%Y-%m-%d %H:%M:%S} UTC)"
+        )
+    return Window(lower, upper)
+
+
+def as_instant(value: datetime | date, zone: ZoneInfo) -> datetime:
+    """A time in UTC; a date is its local midnight, a time without zone is local.
+
+    Raises:
+        RangeError: the instant is outside of the years 1 to 9999 in UTC.
+    """
+    moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        raise RangeError(f"{value} is out of range") from None
+
+
+def parse_instant(text: str, zone: ZoneInfo) -> datetime:
+    """A date or time as a person writes it (ISO 8601), in UTC.
+
+    Raises:
+        RangeError: it is neither.
+    """
+    try:
+        return as_instant(datetime.fromisoformat(text.strip()), zone)
+    except ValueError as error:
+        raise RangeError(f"{text!r} is no date or time: write 2026-11-24 or 2026-11-24T06:00:00Z") from error
+
+
+def local_day(day: date, zone: ZoneInfo) -> Window:
+    """A calendar day of the zone, 23 to 25 hours long."""
+    return Window(as_instant(day, zone), as_instant(day + timedelta(days=1), zone))
+
+
+def local_date(moment: datetime, zone: ZoneInfo) -> date:
+    """The calendar day that a moment belongs to."""
+    return moment.astimezone(zone).date()
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """A time zone; UTC where the name is unknown here (the database knew it, this machine does not)."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
