@@ -201,6 +201,9 @@ def _split_user(body: str) -> tuple[str, str]:
         if re.match(r"[^/?#\\:]*:(?!\d{1,5}(?:[/?#\\]|$))", body) is None:
             return "", body
         at = body.rfind("@")
+    elif ":" in body[:at]:
+        path = re.search(r"[?#]", body[at:])
+        at = body.rfind("@", 0, at + path.start() if path else len(body))
     return body[:at], body[at + 1 :]
 
 

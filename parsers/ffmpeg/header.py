@@ -101,7 +101,8 @@ def take_section_line(session: Session, text: str) -> bool:
     if _PRESS.match(text):
         return True
     if not text.startswith("  "):
-        session.section, session.item = "", -1
+        if not in_untrusted_metadata(session):
+            session.section, session.item = "", -1
         return False
     if session.section == "mapping" and len(session.mapping) < _MOST_ITEMS:
         session.mapping.append(text.strip())

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from typing import Any, ClassVar
 
-import msgspec
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from parsers.events import Disposition, Event, FfmpegMessage, FfmpegProgress, Outcome, RawLine, Rejected
@@ -20,6 +18,7 @@ from parsers.ffmpeg import header
 from parsers.ffmpeg.classify import classify
 from parsers.ffmpeg.keys import KeyMemory
 from parsers.ffmpeg.lines import Line, looks_like_text, tokenize, try_parse_repeated
+from parsers.ffmpeg.memory import Memory, from_plain, to_plain
 from parsers.ffmpeg.messages import Held, as_data, carries_on, hold, is_repeat, repeated, said_again
 from parsers.ffmpeg.progress_file import add_pair, try_parse_pair
 from parsers.ffmpeg.session import Session, note_message, note_summary
@@ -30,15 +29,6 @@ _IDLE_ENOUGH_SECONDS = 1.0
 _BAD = ("panic", "fatal", "error", "warning")
 # Other people's words inside a message teach no keys.
 _QUOTES_OTHERS = re.compile(r"Server error: |Metadata update for |.*StreamTitle")
-
-
-class _State(Struct):
-    version: int = 1
-    session: Session | None = None
-    held: Held | None = None
-    last: FfmpegMessage | None = None
-    block: dict[str, str] = field(default_factory=dict)
-    keys: list[list[int | str]] = field(default_factory=list)
 
 
 class FfmpegParser:
@@ -55,32 +45,37 @@ class FfmpegParser:
     splits_at_cr: ClassVar[bool] = True
 
     def __init__(self, state: dict[str, Any] | None = None, *, zone: tzinfo = UTC, hash_key: bytes = b"") -> None:
-        kept = msgspec.convert(state, _State) if state else _State()
+        kept = from_plain(state)
         self._zone = zone
         self._tracker = SessionTracker(kept.session)
         self._held = kept.held
         self._last = kept.last
         self._block = kept.block
         self._keys = KeyMemory(kept.keys, hash_key)
+        self._steady: Session | None = None  # the open session while nothing but statistics come: the fast path
 
     def state(self) -> dict[str, Any]:
         """What a new instance needs to go on here: JSON values only, no secret. Empty when nothing is held."""
-        kept = _State(
-            session=self._tracker.session,
-            held=self._held,
-            last=self._last,
-            block=dict(self._block),
-            keys=self._keys.state(),
+        return to_plain(
+            Memory(
+                session=self._tracker.session,
+                held=self._held,
+                last=self._last,
+                block=self._block,
+                keys=self._keys.state(),
+            )
         )
-        if kept == _State():
-            return {}
-        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(kept))
-        return plain
 
     def feed(self, line: RawLine) -> Sequence[Outcome]:
         """Take the next line."""
         data = line.data
         stats = try_parse_stats(data, ends_with_newline=line.terminator[-1:] == b"\n")
+        steady = self._steady
+        if stats is not None and steady is not None and not stats.final:
+            steady.last = stats
+            steady.progress_count += 1
+            return (Outcome(line.start, line.end, Disposition.STORED, (stats,)),)
+        self._steady = None
         if stats is not None and not self._expects_data():
             return self._take_stats(line, stats, None)
         if line.clipped:
@@ -95,6 +90,7 @@ class FfmpegParser:
         """Nothing was appended for so long: let go of a held message, and of an end that is already proven."""
         if idle_seconds < _IDLE_ENOUGH_SECONDS:
             return []
+        self._steady = None
         outcomes = self._release()
         session = self._tracker.open
         if session is not None and session.over:
@@ -103,6 +99,7 @@ class FfmpegParser:
 
     def finish(self) -> Sequence[Outcome]:
         """The file is finished: let go of what is held, end the session."""
+        self._steady = None
         outcomes = self._release()
         session = self._tracker.open
         if session is not None:
@@ -139,11 +136,15 @@ class FfmpegParser:
     def _take_stats(self, line: RawLine, stats: FfmpegProgress, token: Line | None) -> list[Outcome]:
         if token is not None and token.timestamp is not None:
             stats = replace(stats, timestamp=token.timestamp, time_quality=token.quality, host=token.host)
-        session = self._tracker.open
         stats = self._tracker.take_progress(line, token, stats, has_l=stats.final and b"L" in line.data)
-        if session is not None and session.modern is None and session.version is None:
-            session.modern = b"KiB" in line.data or b"elapsed=" in line.data
-        return self._emit(line, Disposition.STORED, *self._tracker.drain(), stats)
+        outcomes = self._emit(line, Disposition.STORED, *self._tracker.drain(), stats)
+        session = self._tracker.open
+        if session is not None:
+            if session.modern is None and session.version is None:
+                session.modern = b"KiB" in line.data or b"elapsed=" in line.data
+            if token is None and session.announced and not session.final and not session.newline_stats:
+                self._steady = session
+        return outcomes
 
     def _take_text(self, line: RawLine, token: Line) -> list[Outcome]:
         text = token.text
@@ -256,7 +257,8 @@ class FfmpegParser:
         text = self._keys.redact(raw, learn=_QUOTES_OTHERS.match(raw) is None)
         component = tuple(self._keys.redact(name, learn=False) for name in token.component)
         now = self._tracker.open
-        suspect = now is not None and not component and header.in_untrusted_metadata(now)
+        # Inputs are described before other threads run: whatever looks like their message there is part of a name.
+        suspect = now is not None and header.in_untrusted_metadata(now) and (not component or now.section == "input")
         running = now is not None and now.running and not now.over
         debug = now is not None and now.debug
         verdict = classify(text, component, token.level, running=running, debug=debug)

@@ -4,6 +4,7 @@ The state is a plain structure that `msgspec` turns into JSON and back: a restar
 """
 
 import re
+from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from parsers.events import FfmpegProgress, FfmpegSessionEnded, FfmpegSessionStar
 from parsers.ffmpeg.classify import Verdict, exit_status_of, reason_of
 
 _TASK_CODE = re.compile(r"Task finished with error code: (-\d{1,10}) ")
-_MAPPED_OUTPUT = re.compile(r"-> (?:Stream )?#(\d{1,4}):\d")
+_MAPPED_STREAM = re.compile(r"-> (?:Stream )?#(\d{1,4}):(\d{1,5})")
 _STATS_BEFORE_GIVING_UP_ON_HEADER = 20
 _MOST_SUMMARIES = 32
 
@@ -93,13 +94,13 @@ class Session(Struct):
 
 
 def header_is_complete(session: Session) -> bool:
-    """Whether every output that the mapping names has been described (or will hardly be any more)."""
+    """Whether every output stream that the mapping names has been described (or will hardly be any more)."""
     if session.progress_count >= _STATS_BEFORE_GIVING_UP_ON_HEADER:
         return True
     if not session.outputs:
         return session.running and not session.mapping and not session.inputs
-    mapped = {int(number) for line in session.mapping for number in _MAPPED_OUTPUT.findall(line)}
-    described = {output["index"] for output in session.outputs}
+    mapped = {(int(o), int(s)) for line in session.mapping for o, s in _MAPPED_STREAM.findall(line)}
+    described = {(output["index"], stream["index"]) for output in session.outputs for stream in output["streams"]}
     return bool(mapped or session.running) and mapped <= described
 
 
@@ -108,8 +109,8 @@ def start_event(session: Session) -> FfmpegSessionStarted:
     return FfmpegSessionStarted(
         session=session.start,
         version=session.version,
-        inputs=tuple(session.inputs),
-        outputs=tuple(session.outputs),
+        inputs=tuple(deepcopy(session.inputs)),
+        outputs=tuple(deepcopy(session.outputs)),
         mapping=tuple(session.mapping),
         timestamp=session.started_at,
         time_quality=session.quality if session.started_at else TimeQuality.UNKNOWN,
@@ -143,7 +144,7 @@ def _end_kind(session: Session) -> str:
         return "signal"
     if session.mark == "failed":
         return "failed"
-    if session.final:
+    if session.final or session.summary:
         # Without a header, info lines are hidden, and with them "Conversion failed!": then the errors must tell.
         return "failed" if session.cause is not None and not session.outputs else "finished"
     # No last statistics line: a failure explains it where one was printed; else somebody took the process away.
@@ -207,11 +208,9 @@ def _note_exit_status(session: Session, message: str) -> None:
         session.exit_status = status
 
 
-def note_progress(session: Session, progress: FfmpegProgress, *, has_l: bool) -> FfmpegProgress:
-    """Take the next statistics line; returns it with `final` corrected where terminators cannot be trusted."""
-    if session.final and not has_l:
-        session.newline_stats = True
-    elif not progress.final and not session.newline_stats:
+def note_progress(session: Session, progress: FfmpegProgress, *, has_l: bool) -> None:
+    """Take the next statistics line. `has_l`: it carries FFmpeg's own mark of the last one."""
+    if not progress.final and not session.newline_stats:
         session.cr_stats = True
     session.last = progress
     session.progress_count += 1
@@ -221,7 +220,6 @@ def note_progress(session: Session, progress: FfmpegProgress, *, has_l: bool) ->
         session.over = session.over or has_l or session.cr_stats or bool(session.summary)
     elif session.cause is not None and session.cause.depth >= 0:
         session.cause = None  # it went on: whatever failed before was survived
-    return progress
 
 
 def note_summary(session: Session, text: str) -> None:

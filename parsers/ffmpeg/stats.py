@@ -13,11 +13,11 @@ _STATS = re.compile(
     rb"(?:frame= *(\d{1,18}) fps= *([\d.]{1,12}) )?"
     rb"(" + _Q + rb"L?(?:[0-9A-Fa-f]{32})?(?:L?PSNR=Y:\S+ U:\S+ V:\S+ \*:\S+ )?" + _Q + rb"L?)"
     rb"size= *(?:(-?\d{1,15})[kK]i?B|N/A)"
-    rb" time= *(?:(-?)(\d{1,9}):(\d\d):(\d\d(?:\.\d{1,9})?)|N/A)"
+    rb" time= *(?:(-?)(\d{1,9}):(\d\d):(\d\d)\.(\d\d)|N/A)"
     rb" bitrate= *(?:(-?[\d.]{1,18})kbits/s|N/A)"
     rb"(?: dup=(\d{1,18}) drop=(\d{1,18}))?"
-    rb"(?: speed= *(?:([\d.e+]{1,12})x|\S+))?"
-    rb"(?: elapsed= *(\d{1,9}):(\d\d):(\d\d(?:\.\d{1,9})?))? *$"
+    rb"(?: speed= *(?:(\d{1,9}(?:\.\d{1,9})?(?:e\+?\d\d)?)x|\S+))?"
+    rb"(?: elapsed= *(\d{1,9}):(\d\d):(\d\d)\.(\d\d))? *$"
 )
 _Q_VALUE = re.compile(rb"q= *(-?\d{1,9}(?:\.\d{1,3})?) ")
 HOURS_BELIEVED = 100_000  # FFmpeg 6.0 prints INT64_MIN (-577014 hours) while no timestamp is known
@@ -41,31 +41,31 @@ def try_parse_stats(data: bytes, *, ends_with_newline: bool) -> FfmpegProgress |
     found = _STATS.match(data)
     if found is None:
         return None
-    frame, fps, q, size, sign, hours, minutes, seconds, bitrate, dup, drop, speed, e_h, e_m, e_s = found.groups()
+    frame, fps, q, size, sign, hours, minutes, seconds, cents, kbps, dup, drop, speed, e_h, e_m, e_s, e_c = (
+        found.groups()
+    )
     time_seconds: float | None = None
-    if hours is not None and int(hours) < HOURS_BELIEVED:
-        time_seconds = round(int(hours) * 3600 + int(minutes) * 60 + float(seconds), 6)
+    if hours is not None and (whole_hours := int(hours)) < HOURS_BELIEVED:
+        time_seconds = (whole_hours * 360_000 + int(minutes) * 6_000 + int(seconds) * 100 + int(cents)) / 100
         if sign:
             time_seconds = -time_seconds
-    return FfmpegProgress(
-        frame=None if frame is None else int(frame),
-        fps=None if fps is None else _number(fps),
-        q=_qualities(q) if q else (),
-        size_bytes=None if size is None else int(size) * 1024,
-        time_seconds=time_seconds,
-        bitrate_kbps=None if bitrate is None else _number(bitrate),
-        speed=None if speed is None else _number(speed),
-        dup=None if dup is None else int(dup),
-        drop=None if drop is None else int(drop),
-        elapsed_seconds=None if e_h is None else round(int(e_h) * 3600 + int(e_m) * 60 + float(e_s), 6),
-        final=ends_with_newline or b"L" in q,
-    )
-
-
-def _number(text: bytes) -> float | None:
-    """A finite float; minus zero becomes zero; None for what only looks like a number (`1.2.3`)."""
     try:
-        value = float(text)
-    except ValueError:
+        return FfmpegProgress(
+            frame=None if frame is None else int(frame),
+            fps=None if fps is None else float(fps),
+            q=_qualities(q) if q else (),
+            size_bytes=None if size is None else int(size) * 1024,
+            time_seconds=time_seconds,
+            bitrate_kbps=None if kbps is None else float(kbps) + 0.0,  # minus zero becomes zero
+            speed=None if speed is None else float(speed),
+            dup=None if dup is None else int(dup),
+            drop=None if drop is None else int(drop),
+            elapsed_seconds=None if e_h is None else _hundredths(e_h, e_m, e_s, e_c) / 100,
+            final=ends_with_newline or b"L" in q,
+        )
+    except ValueError:  # what only looks like a number: 1.2.3
         return None
-    return value + 0.0 if -1e300 < value < 1e300 else None
+
+
+def _hundredths(hours: bytes, minutes: bytes, seconds: bytes, cents: bytes) -> int:
+    return int(hours) * 360_000 + int(minutes) * 6_000 + int(seconds) * 100 + int(cents)

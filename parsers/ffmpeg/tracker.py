@@ -124,7 +124,9 @@ class SessionTracker:
                 session = None
                 self.begin(line, token)
         session = session or self.at(line, token)
-        if session.newline_stats and progress.final and not has_l:
+        if session.final and not has_l:
+            session.newline_stats = True
+        if session.newline_stats and progress.final and not has_l and not session.summary:
             progress = replace(progress, final=False)
         self.see(session, token)
         note_progress(session, progress, has_l=has_l)
