@@ -13,9 +13,7 @@ from ingest.rows import FileContext
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 from parsers.events import Severity
-from parsers.registry import choose, create
-
-HEAD_BYTES = 1 << 16
+from parsers.registry import HEAD_BYTES, choose, create
 
 
 class Defaults(NamedTuple):

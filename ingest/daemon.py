@@ -74,6 +74,8 @@ class Service:
             config.max_line_bytes,
             config.progress_interval_seconds,
             ZoneInfo(config.time_zone),
+            # Stable over restarts, other on every machine: hashes of one installation say nothing about another's keys.
+            hash_window(b"radiolog stream keys" + self.instance.machine.encode()),
         )
         defaults = Defaults(
             config.station, self.instance.host, Severity(config.min_level), tuple(config.parser_by_glob), defer

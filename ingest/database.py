@@ -40,7 +40,7 @@ _KEEPALIVE: dict[str, Any] = {
 
 # SQLSTATE classes and codes (PostgreSQL, appendix A) after which the same work may succeed later.
 _RETRY_CLASSES = ("08", "53", "57P0")
-_RETRY_CODES = frozenset({"25006", "25P03", "25P04", "55P03", "40001", "40P01", "57P05", "58030", "55006"})
+_RETRY_CODES = frozenset({"25006", "25P03", "25P04", "55P03", "40001", "40P01", "57P05", "58030", "55006", "57014"})
 
 _SAYINGS = {
     "08": "the connection to PostgreSQL was lost",

@@ -131,13 +131,14 @@ def is_running(data_dir: Path | None) -> bool:
 
 
 def _answers(home: Home, database: str) -> bool:
-    if not (home.socket / f".s.PGSQL.{EMBEDDED_PORT}").exists():
+    # os.path.exists says no where Path.exists raises: in a folder that we may not enter.
+    if not os.path.exists(home.socket / f".s.PGSQL.{EMBEDDED_PORT}") or not os.path.exists(home.cluster):
         return False
     if home.socket.parent != home.root and not files.is_private(home.socket, home.cluster.stat().st_uid):
         raise ConfigurationError(f"{home.socket} belongs to somebody else: remove it, or set RADIOLOG_DATA_DIR")
     try:
         psycopg2.connect(
-            host=str(home.socket), port=EMBEDDED_PORT, user=EMBEDDED_USER, dbname=database, connect_timeout=3
+            host=str(home.socket), port=EMBEDDED_PORT, user=EMBEDDED_USER, dbname=database, connect_timeout=2
         ).close()
     except psycopg2.OperationalError:
         return False
@@ -170,6 +171,7 @@ def _start(home: Home, settings: Mapping[str, str]) -> None:
 
 
 def _launch(home: Home, settings: Mapping[str, str], lock: int) -> None:
+    files.check_name(home)
     account = files.account_for(home)
     files.check_reachable(home, account)
     programs = files.install_programs(home)

@@ -39,6 +39,7 @@ _COPY = "postgresql-"
 _PROGRAMS = ("initdb", "postgres", "psql", "pg_dump", "pg_restore")
 # As root the server runs as the first of these accounts that exists; `nobody` is everywhere, but shared.
 _ACCOUNTS = ("radiolog", "postgres", "nobody")
+_SHELL_CHARACTERS = '"$`\\'
 _LOCK_WAIT_SECONDS = 90.0
 
 
@@ -134,7 +135,7 @@ def make_root(home: Home) -> None:
         ConfigurationError: it cannot be created or written.
     """
     mode = 0o711 if os.geteuid() == 0 else 0o700
-    missing = [folder for folder in (home.root, *home.root.parents) if not folder.exists()]
+    missing = [folder for folder in (home.root, *home.root.parents) if not os.path.exists(folder)]
     try:
         for folder in reversed(missing):
             with contextlib.suppress(FileExistsError):  # another process made it at the same time
@@ -148,6 +149,19 @@ def make_root(home: Home) -> None:
 
 def _unusable(home: Home, reason: str | None) -> str:
     return f"the embedded PostgreSQL's folder {home.root} cannot be used: {reason}; set RADIOLOG_DATA_DIR"
+
+
+def check_name(home: Home) -> None:
+    """Refuse a path that would mean something else to the shell through which initdb finds its server.
+
+    Raises:
+        ConfigurationError: names the characters.
+    """
+    if not str(home.root).isprintable() or set(str(home.root)) & set(_SHELL_CHARACTERS):
+        raise ConfigurationError(
+            f"the path {str(home.root)!r} holds one of {' '.join(_SHELL_CHARACTERS)} or a control character, which "
+            "PostgreSQL's initdb does not stand: set RADIOLOG_DATA_DIR"
+        )
 
 
 def check_reachable(home: Home, account: Account) -> None:
@@ -301,7 +315,7 @@ def server_alive(home: Home) -> bool:
 def postmaster_pid(home: Home) -> int | None:
     """The server's main process; None where the pid file is missing, or speaks of another program."""
     try:
-        pid = int((home.cluster / "postmaster.pid").read_text(encoding="ascii").split("\n", 1)[0])
+        pid = int((home.cluster / "postmaster.pid").read_bytes().split(b"\n", 1)[0])
         works_in = os.readlink(f"/proc/{pid}/cwd")  # PostgreSQL changes into its data directory
     except (OSError, ValueError):
         return None

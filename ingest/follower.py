@@ -43,6 +43,7 @@ class FollowerSettings:
     max_line_bytes: int
     progress_interval_seconds: float
     zone: tzinfo
+    hash_key: bytes = b""  # keys the hashes by which a parser's state remembers secrets
 
 
 class Replaced(Exception):
@@ -84,7 +85,9 @@ class Follower:
         """Forget everything in memory and go on from what the database says."""
         self.checkpoint = checkpoint
         state: dict[str, Any] = checkpoint.parser_state
-        self._parser: Parser = create(checkpoint.parser, state.get("parser"), self._settings.zone)
+        self._parser: Parser = create(
+            checkpoint.parser, state.get("parser"), self._settings.zone, hash_key=self._settings.hash_key
+        )
         tracker = EncoderTracker(state.get("encoder"), interval_seconds=self._settings.progress_interval_seconds)
         self._builder = BatchBuilder(self.context, tracker)
         self._splitter = LineSplitter(

@@ -7,9 +7,7 @@ from typing import Any
 from parsers.describe import to_json_object
 from parsers.events import Outcome
 from parsers.lines import LineSplitter
-from parsers.registry import choose, create
-
-HEAD_BYTES = 1 << 16
+from parsers.registry import HEAD_BYTES, choose, create
 
 
 def parsed_objects(path: str, data: bytes, parser_name: str | None) -> Iterator[dict[str, Any]]:

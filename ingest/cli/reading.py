@@ -168,7 +168,11 @@ def _config() -> "LoggingConfig":
 
 
 def _roots(config: "LoggingConfig") -> tuple[Path, ...]:
-    return tuple(dict.fromkeys(Path(path).resolve() for path in (config.log_path, *config.extra_paths)))
+    return tuple(dict.fromkeys(path.resolve() for path in _listed(config)))
+
+
+def _listed(config: "LoggingConfig") -> list[Path]:
+    return [config.log_path, *(Path(path) for path in config.extra_paths)]
 
 
 class _progress_bar:  # noqa: N801 (used as a function)

@@ -46,8 +46,9 @@ def demo(
     seconds: Annotated[float, typer.Option(min=1, help="End after so many seconds; without it, at Ctrl-C.")] = 0,
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="How many times faster than real time.")] = 1.0,
 ) -> None:
-    """Run a small live station: services that write logs, FFmpeg, the daemon, and a live view. Its logs go to a
-    temporary folder, its rows to a database of their own name, `radiolog_demo`.
+    """Run a small live station: services that write logs, FFmpeg, the daemon, and a live view.
+
+    Its logs go to a temporary folder, its rows to a database of their own, `radiolog_demo`.
 
     Example: radiolog demo --seconds 30
     """

@@ -101,7 +101,7 @@ WITH said AS MATERIALIZED (
         azuracast_song_id text, loop_file_path text, started_at timestamptz, expected_duration_seconds double precision,
         ffmpeg_pid bigint, metadata jsonb, station text, service text, host text, play_id text, play_key text,
         time_quality text, generation bigint, line_offset bigint)
-    ORDER BY station, play_key, started_at, track_key, coalesce(metadata::text, '')
+    ORDER BY station, play_key, started_at, track_key, coalesce(metadata::text, ''), service
 ), known AS (
     INSERT INTO derive_queue (station, from_time, to_time)
     SELECT p.station, p.started_at, p.started_at FROM said JOIN play_history p USING (station, play_key)
@@ -118,8 +118,8 @@ WITH said AS MATERIALIZED (
             started_at = excluded.started_at, expected_duration_seconds = excluded.expected_duration_seconds,
             ffmpeg_pid = excluded.ffmpeg_pid, metadata = excluded.metadata, service = excluded.service,
             host = excluded.host, play_id = excluded.play_id, time_quality = excluded.time_quality
-        WHERE (excluded.started_at, excluded.track_key, coalesce(excluded.metadata::text, ''))
-            < (p.started_at, p.track_key, coalesce(p.metadata::text, ''))
+        WHERE (excluded.started_at, excluded.track_key, coalesce(excluded.metadata::text, ''), excluded.service)
+            < (p.started_at, p.track_key, coalesce(p.metadata::text, ''), p.service)
     RETURNING xmax = 0 AS inserted, generation
 )
 SELECT generation, count(*) FROM stored WHERE inserted GROUP BY generation

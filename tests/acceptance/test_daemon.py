@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,18 @@ def stop(process: "subprocess.Popen[str]") -> str:
     assert process.returncode == 0, log
     assert "Traceback" not in log
     return log
+
+
+def lines_read(database: Database) -> int:
+    return int(database.rows("SELECT coalesce(sum(lines), 0) FROM ingest_files")[0][0])
+
+
+def has_read_more(database: Database, than: int) -> bool:
+    return lines_read(database) > than
+
+
+def has_stored(database: Database, count: int) -> bool:
+    return len(stored_numbers(database)) == count
 
 
 def append(path: Path, text: str) -> None:
@@ -82,9 +95,7 @@ def test_a_deleted_file_is_read_to_its_end(database: Database) -> None:
         path.unlink()
         old.write(lines_of(metric(2)) + json.dumps(metric(3)))
         old.flush()
-        wait_until(
-            lambda: database.rows("SELECT state FROM ingest_files") == [("finished",)], "the deleted file's end"
-        )
+        wait_until(lambda: database.rows("SELECT state FROM ingest_files") == [("finished",)], "the deleted file's end")
         stop(process)
 
     assert stored_numbers(database) == [1, 2, 3]
@@ -121,10 +132,12 @@ def test_killed_at_random_moments_under_a_live_writer_stores_every_line_once(dat
     try:
         kills_inside = 0
         for _ in range(20):
-            before = database.rows("SELECT coalesce(sum(lines), 0) FROM ingest_files")[0][0]
+            before = lines_read(database)
             with daemon(database) as process:
                 wait_until(
-                    lambda before=before: database.rows("SELECT coalesce(sum(lines), 0) FROM ingest_files")[0][0] > before,
+                    lambda before=before: (
+                        database.rows("SELECT coalesce(sum(lines), 0) FROM ingest_files")[0][0] > before
+                    ),
                     "progress after a kill",
                 )
                 stopping.wait(chance.uniform(0.0, 0.3))
@@ -165,7 +178,7 @@ def test_database_restarts_lose_and_double_nothing(database: Database, server: S
             server.restart(mode)
             append(folder / "a.log", lines_of(*map(metric, range(total, total + 100))))
             total += 100
-            wait_until(lambda: len(stored_numbers(database)) == total, "all lines after a restart")
+            wait_until(partial(has_stored, database, total), "all lines after a restart")
         log = stop(process)
 
     assert stored_numbers(database) == list(range(total))
