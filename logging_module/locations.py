@@ -34,15 +34,15 @@ def data_folder(configured: Path | None) -> Path:
 def socket_folder(data: Path) -> Path:
     """Folder of the server's Unix socket, the same for every process that uses this data folder.
 
-    A socket's path is limited to 107 bytes. Where the data folder's path is too long for that, the socket lies in a
-    folder of its own in `/tmp`, named by user and data folder (not in `TMPDIR` or `XDG_RUNTIME_DIR`: those differ
+    A socket's path is limited to 107 bytes, and a comma separates hosts for libpq. Where the data folder's path does
+    not do for that, the socket lies in a folder of its own in `/tmp`, named by user and data folder (not in `TMPDIR` or `XDG_RUNTIME_DIR`: those differ
     between a login, cron and systemd, and all of them must find one server).
 
     Args:
         data: from `data_folder`.
     """
     inside = data / "socket"
-    if len(os.fsencode(inside)) <= _MAX_SOCKET_FOLDER_BYTES:
+    if len(os.fsencode(inside)) <= _MAX_SOCKET_FOLDER_BYTES and "," not in str(inside):
         return inside
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     return Path(f"/tmp/radiolog-{os.geteuid()}-{digest}")  # noqa: S108 (its owner is checked before every use)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.resources import files
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_servers_numbers_are_not_copied() -> None:
 
 def test_the_metadata_column_has_an_attribute_of_another_name() -> None:
     metric = models.SystemMetric(
-        timestamp=datetime(2026, 11, 24, tzinfo=UTC), metric_name="fps", metric_value=25, service="ffmpeg",
+        timestamp=datetime(2026, 11, 24, tzinfo=UTC), metric_name="fps", metric_value=Decimal(25), service="ffmpeg",
         station="radio", details={"min": 24},
     )  # fmt: skip
     assert metric.details == {"min": 24}
