@@ -89,7 +89,8 @@ _KNOWN = re.compile("|".join(f"(?P<r{number}>{row[0]})" for number, row in enume
 _CAUTION = re.compile(
     r"\b(?:warning|deprecated|consider|may be|might|ignor(?:e|ed|ing)|skipp(?:ed|ing)|guess(?:ed|ing)?"
     r"|assum(?:e|ed|ing)|fall(?:ing)? ?back|retry(?:ing)?|reconnect\w*|discard(?:ed|ing)|clipping"
-    r"|not recommended|experimental|suspicious|discontinuity|using default|has not been used"
+    r"|not recommended|experimental|suspicious|discontinuity|using default|defaulting|do not match"
+    r"|has not been used"
     r"|too (?:slow|fast)|inaccurate)\b",
     re.IGNORECASE,
 )
@@ -99,7 +100,7 @@ _FAILURE = re.compile(
     r"|missing|corrupt(?:ed)?|illegal|over(?:flow|read|run)|underflow|out of (?:range|memory|bounds)|exceeds?"
     r"|mismatch|truncated|refused|denied|unexpected|broken|bad|too (?:many|large|big|small|short|long|high|low)"
     r"|damaged|exhausted|abort(?:ed|ing)?|no frame|unavailable|must be|does not|doesn't|fatal|reject(?:ed)?"
-    r"|unknown|incorrect|wrong|not implemented)\b",
+    r"|unknown|incorrect|wrong|not implemented|only (?:\w+ ){1,3}(?:is |are )?supported)\b",
     re.IGNORECASE,
 )
 # What libraries print to stderr themselves, past FFmpeg's log: FFmpeg repeats in its own words what matters of it.

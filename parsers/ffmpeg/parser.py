@@ -27,6 +27,9 @@ from parsers.ffmpeg.tracker import SessionTracker
 
 _IDLE_ENOUGH_SECONDS = 1.0
 _BAD = ("panic", "fatal", "error", "warning")
+_EMPTY_ERROR = FfmpegMessage(
+    severity="error", severity_source="template", message="", category="codec", effect="consequence"
+)
 # Other people's words inside a message teach no keys.
 _QUOTES_OTHERS = re.compile(r"Server error: |Metadata update for |.*StreamTitle")
 
@@ -80,8 +83,6 @@ class FfmpegParser:
             return self._take_stats(line, stats, None)
         if line.clipped:
             return self._reject(line, "too_long", f"a line of {line.end - line.start} bytes")
-        if not data.strip():
-            return self._emit(line, Disposition.BLANK)
         if not looks_like_text(data):
             return self._reject(line, "not_text", "NUL bytes or mostly control characters")
         return self._take_text(line, tokenize(data, self._zone))
@@ -149,6 +150,9 @@ class FfmpegParser:
     def _take_text(self, line: RawLine, token: Line) -> list[Outcome]:
         text = token.text
         if not text.strip() and not (token.labelled and token.level in _BAD):
+            session = self._tracker.open
+            if session is not None and session.empty_error and not token.labelled:
+                return self._take_empty_error(line, session)
             return self._emit(line, Disposition.BLANK)
         count = try_parse_repeated(text)
         if count is not None:
@@ -197,13 +201,13 @@ class FfmpegParser:
             again = said_again(self._last, count, token.timestamp, token.quality)
             return self._emit(line, Disposition.STORED, again)
         if session is not None and session.empty_error:
-            # FFmpeg 5 announces an error, then prints its text, an empty line, which repeats the mapping's line end.
-            session.empty_error = False
-            empty = FfmpegMessage(
-                severity="error", severity_source="template", message="", category="codec", effect="consequence"
-            )
-            return self._emit(line, Disposition.STORED, empty)
+            return self._take_empty_error(line, session)
         return self._emit(line, Disposition.FOLDED)
+
+    def _take_empty_error(self, line: RawLine, session: Session) -> list[Outcome]:
+        """FFmpeg 5 announces an error whose text is an empty line; it may repeat the line end before it."""
+        session.empty_error = False
+        return self._emit(line, Disposition.STORED, _EMPTY_ERROR)
 
     def _take_header(self, line: RawLine, token: Line) -> bool:
         """Whether a line describes the session: banner, report head, inputs, outputs and their sections."""

@@ -146,6 +146,7 @@ PROCESS: Final[tuple[Row, ...]] = (
 # What `-loglevel verbose` adds: words such as "0 decode errors" must not be taken for errors.
 VERBOSE: Final[tuple[Row, ...]] = (
     (r" *(?:Input|Output) (?:file|stream) #\d", "verbose", "other", "benign", 0),
+    (r"ChannelElement \S+ missing", "verbose", "codec", "degraded", 0),
     (r" *Total: \d+ packets", "verbose", "other", "benign", 0),
     (r"\d+ frames successfully decoded, ", "verbose", "codec", "benign", 0),
     (r"Statistics: \d+ bytes ", "verbose", "other", "benign", 0),

@@ -156,6 +156,7 @@ CODEC: Final[tuple[Row, ...]] = (
         1,
     ),
     (r"co located POCs unavailable", "warning", "codec", "degraded", 1),
+    (r"impossible bitrate constraints", "info", "codec", "benign", 0),
     (r"Increasing reorder buffer to ", "info", "codec", "benign", 0),
 )
 
@@ -207,7 +208,7 @@ CONFIG: Final[tuple[Row, ...]] = (
         0,
     ),
     (r"Possible flags are:$", "fatal", "config", "consequence", 0),
-    (r"Unknown (?:input|output) format: ", "error", "config", "fatal_start", 2),
+    (r"Unknown (?:input|output) format: ", "fatal", "config", "fatal_start", 2),
     (
         r"Invalid (?:stream specifier|input file index|output file index|duration|date)",
         "fatal",

@@ -91,15 +91,19 @@ def test_repeat_markers() -> None:
             FfmpegProgress(),
         ),
         (
-            b"frame=    1 fps=0.0 q=3.2 00010000000000000000000000000000size=       0kB time=00:00:00.00"
-            b" bitrate=3591.8kbits/s speed=0.0761x    ",
+            (
+                b"frame=    1 fps=0.0 q=3.2 00010000000000000000000000000000size=       0kB time=00:00:00.00"
+                b" bitrate=3591.8kbits/s speed=0.0761x    "
+            ),
             FfmpegProgress(
                 frame=1, fps=0.0, q=(3.2,), size_bytes=0, time_seconds=0.0, bitrate_kbps=3591.8, speed=0.0761
             ),
         ),
         (
-            b"frame=    1 fps=0.0 q=3.2 LPSNR=Y:41.20 U:44.01 V:inf *:42.00 size=       5KiB time=111:06:41.85"
-            b" bitrate=  -0.0kbits/s dup=3 drop=4 speed=1.48e+03x elapsed=0:01:30.12    ",
+            (
+                b"frame=    1 fps=0.0 q=3.2 LPSNR=Y:41.20 U:44.01 V:inf *:42.00 size=       5KiB time=111:06:41.85"
+                b" bitrate=  -0.0kbits/s dup=3 drop=4 speed=1.48e+03x elapsed=0:01:30.12    "
+            ),
             FfmpegProgress(
                 frame=1,
                 fps=0.0,

@@ -116,6 +116,17 @@ def test_a_message_of_several_lines_is_one() -> None:
     assert message.severity == "warning"
 
 
+@pytest.mark.parametrize(
+    "rest", ["\n", "Stream mapping:\n  Stream #0:0 -> #0:0 (copy)\n    Last message repeated 1 times\n"]
+)
+def test_an_error_may_be_an_empty_line(rest: str) -> None:
+    parsed = whole("Error initializing output stream 0:0 -- \n" + rest)
+    assert [(said.severity, said.message) for said in messages(parsed)] == [
+        ("error", "Error initializing output stream 0:0 --"),
+        ("error", ""),
+    ]
+
+
 # -- sessions --------------------------------------------------------------------------------------------------------
 
 
