@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+# A pipe has no width; paths are longer than 80 columns.
+PIPE_WIDTH = 160
+
 # C0, DEL, C1, bidirectional controls and line separators: what could move the cursor or reorder a line.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -47,7 +50,7 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]],
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(one_line(cell_text(cell))) for cell in row))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def cell_text(cell: Any) -> str:

@@ -98,12 +98,15 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As one JSON obj
         return
     live = [row["instance"] for row in found["instances"] if row["live"]]
     say(f"daemon: {', '.join(live) if live else 'not running'}; {queued} spans wait for the bookkeeper")
-    columns_shown = ("path", "state", "parser", "committed_offset", "lag_bytes", "lines", "rows_stored", "dead_letters",
-                     "updated_at", "last_error")  # fmt: skip
-    say_table(
-        "", columns_shown, [[row[name] for name in columns_shown] for row in rows],
-        right=("committed_offset", "lag_bytes", "lines", "rows_stored", "dead_letters"),
-    )  # fmt: skip
+    shown = [
+        (
+            row["path"], row["parser"] if row["state"] == "active" else row["state"], row["committed_offset"],
+            row["lag_bytes"], row["lines"], row["rows_stored"], row["dead_letters"], row["last_error"] or "",
+        )
+        for row in rows
+    ]  # fmt: skip
+    numbers = ("read bytes", "lag", "lines", "rows", "dead")
+    say_table("", ("file", "parser", *numbers, "last error"), shown, right=numbers)
 
 
 def parse(

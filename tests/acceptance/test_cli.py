@@ -1,0 +1,173 @@
+"""Every command as a user types it: help, wrong words, empty and unreachable databases, never a traceback."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+from fix_postgres import Database
+from ingest_kit import lines_of, metric
+from process_kit import finished, start
+
+COMMANDS = [
+    ("run",), ("once",), ("status",), ("parse",), ("stats",), ("report",), ("demo",), ("dead-letters", "list"),
+    ("db", "init"), ("db", "check"), ("db", "url"), ("db", "stop"), ("config", "show"),
+]  # fmt: skip
+
+
+def failed(result: "subprocess.CompletedProcess[str]", *words: str, code: int = 1) -> None:
+    """The command failed with one clear line."""
+    assert result.returncode == code, result
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_has_an_example(database: Database, command: tuple[str, ...]) -> None:
+    result = finished(database.config, *command, "--help")
+    assert result.returncode == 0
+    assert "Example" in result.stdout
+    assert "radiolog" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("nonsense",), ("once", "--nonsense"), ("parse",), ("db", "nonsense"), ("stats", "--days", "x"), ("stats", "--days", "0"),
+     ("dead-letters", "list", "--limit", "0"), ("parse", "x.log", "--parser", "cobol"), ("report", "--format", "papyrus")],
+    ids=" ".join,
+)  # fmt: skip
+def test_wrong_usage_is_2(database: Database, words: tuple[str, ...]) -> None:
+    failed(finished(database.config, *words), code=2)
+
+
+def test_version(database: Database) -> None:
+    assert finished(database.config, "--version").stdout.startswith("radiolog 0.")
+
+
+def test_an_empty_database_is_no_error(database: Database) -> None:
+    for command in (("status",), ("dead-letters", "list"), ("stats",), ("status", "--json"), ("stats", "--json")):
+        result = finished(database.config, *command)
+        assert (result.returncode, result.stderr) == (0, ""), (command, result)
+        assert result.stdout
+        if "--json" in command:
+            json.loads(result.stdout)
+
+
+def test_status_says_how_far_each_file_is(database: Database) -> None:
+    text = lines_of(metric(1), metric(2))
+    log = database.config.log_path / "a.log"
+    log.write_text(text + '{"half":')
+    assert finished(database.config, "once").stdout == "2 lines read, 2 rows stored, 0 dead letters\n"
+
+    status = json.loads(finished(database.config, "status", "--json").stdout)
+
+    (file,) = status["files"]
+    assert (file["path"], file["committed_offset"], file["lag_bytes"], file["lines"]) == (str(log), len(text), 8, 2)
+    assert "a.log" in finished(database.config, "status").stdout
+
+
+def test_dead_letters_are_listed_and_harmless(database: Database) -> None:
+    (database.config.log_path / "a.log").write_bytes(b'{"x": 1}\n\x1b[31mred {"half"\n')
+    finished(database.config, "once")
+
+    table = finished(database.config, "dead-letters", "list", "--reason", "bad_json", "--path", "a.log")
+    (letter,) = map(json.loads, finished(database.config, "dead-letters", "list", "--json").stdout.splitlines())
+
+    assert "\x1b" not in table.stdout
+    assert "bad_json" in table.stdout
+    assert (letter["from_offset"], letter["to_offset"], letter["reason"]) == (9, 26, "bad_json")
+    assert finished(database.config, "dead-letters", "list", "--path", "%").stdout == "no dead letters\n"
+
+
+def test_parse_needs_no_database(database: Database) -> None:
+    log = database.config.log_path / "a.log"
+    log.write_text(lines_of(metric(3), "rubbish"))
+
+    result = finished(database.config, "parse", str(log), POSTGRES_HOST="/nowhere")
+
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["kind"], first["line"], first["offset"]) == ("metric", 1, 0)
+    assert (second["kind"], second["line"]) == ("rejected", 2)
+    failed(finished(database.config, "parse", "missing.log"), "missing.log")
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error_worth_a_traceback(database: Database) -> None:
+    log = database.config.log_path / "a.log"
+    log.write_text(lines_of(*map(metric, range(20_000))))
+    process = start(database.config, "parse", str(log))
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    process.stderr.close()
+    process.wait()
+    assert "Traceback" not in errors
+
+
+def test_missing_folder(database: Database) -> None:
+    failed(finished(database.config, "once", LOG_PATH="/nowhere/logs"), "/nowhere/logs", "LOG_PATH")
+    failed(finished(database.config, "once", "/nowhere/a.log"), "/nowhere/a.log")
+
+
+def test_unreadable_file_is_named_and_the_rest_is_read(database: Database) -> None:
+    (database.config.log_path / "dangling.log").symlink_to("/nowhere/x.log")
+    (database.config.log_path / "a.log").write_text(lines_of(metric(1)))
+    result = finished(database.config, "once")
+    assert result.returncode == 0
+    assert "1 lines read" in result.stdout
+
+
+def test_unreachable_database(database: Database) -> None:
+    for command in (("once",), ("status",), ("stats",), ("db", "init")):
+        failed(finished(database.config, *command, POSTGRES_HOST="127.0.0.1", POSTGRES_PORT="1"), "127.0.0.1")
+
+
+def test_missing_and_newer_schema(empty_database: Database) -> None:
+    failed(finished(empty_database.config, "once"), "radiolog db init")
+    failed(finished(empty_database.config, "status"), "radiolog db init")
+    assert finished(empty_database.config, "db", "init").returncode == 0
+    assert finished(empty_database.config, "db", "init").returncode == 0
+    assert finished(empty_database.config, "db", "check").returncode == 0
+
+    connection = empty_database.connect(autocommit=True)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE error_log DROP COLUMN category")
+        drifted = finished(empty_database.config, "db", "check")
+        cursor.execute("INSERT INTO schema_version (version) VALUES (999)")
+    connection.close()
+
+    assert drifted.returncode == 1
+    assert "category" in drifted.stdout
+    failed(finished(empty_database.config, "once"), "999")
+
+
+def test_wrong_settings_are_named_together(database: Database) -> None:
+    result = finished(database.config, "run", LOG_LEVEL="LOUD", POSTGRES_PORT="x", RADIOLOG_TIME_ZONE="Mars/Base")
+    failed(result, "LOG_LEVEL", "POSTGRES_PORT", "RADIOLOG_TIME_ZONE")
+
+
+def test_url_and_config_show_no_password(database: Database) -> None:
+    for command in (("db", "url"), ("config", "show"), ("config", "show", "--json")):
+        result = finished(database.config, *command, POSTGRES_PASSWORD="s3cretpw")
+        assert result.returncode == 0, result
+        assert "s3cretpw" not in result.stdout + result.stderr
+    assert finished(database.config, "db", "url").stdout.startswith("postgresql://")
+
+
+def test_ctrl_c_during_once_ends_without_a_traceback_and_loses_nothing(database: Database) -> None:
+    log = database.config.log_path / "a.log"
+    log.write_text(lines_of(*map(metric, range(60_000))))
+    process = start(database.config, "once", RADIOLOG_BATCH_ROWS="500")
+    os.kill(process.pid, 0)
+    while not database.rows("SELECT 1 FROM ingest_files WHERE lines > 0"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in errors
+
+    assert finished(database.config, "once").returncode == 0
+    assert database.rows("SELECT count(*), count(DISTINCT metric_value) FROM system_metrics") == [(60_000, 60_000)]
