@@ -81,5 +81,7 @@ class Reader:
         if self._connection is None or self._connection.closed:
             connection = ready_connection(self._config, application_name=self._application_name, autocommit=True)
             connection.set_session(readonly=True)
+            with connection.cursor() as cursor:
+                cursor.execute(load("database.sql")["session"])
             self._connection = connection
         return self._connection

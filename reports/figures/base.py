@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
 from logging_module.config import LoggingConfig
-from reports.reader import Reader
+from reports.reader import Reader, Row
 from reports.uptime import Rules, Uptime, read_uptime
 from reports.window import Window, resolve, zone_named
 
@@ -76,6 +76,30 @@ class Figures:
         return read_uptime(
             self._reader, window, now=self._now(), zone=self.zone(station).key, rules=rules, station=station
         )
+
+    def coverage(self, window: Window) -> Row:
+        """What is not in the figures.
+
+        Returns:
+            dead_letters, gaps, gap_bytes (found in the window); unread_bytes, suspended_files, underived (now); files,
+            lines (ever).
+        """
+        return self._reader.one("database.sql", "coverage", {"from_time": window.start, "to_time": window.end})
+
+    def extent(self, station: str | None = None) -> Window | None:
+        """From the first to just behind the last moment that the database tells of; None when it is empty."""
+        found = self._reader.one("database.sql", "extent", {"station": station})
+        if found["first_at"] is None or found["last_at"] is None:
+            return None
+        return Window(found["first_at"], found["last_at"] + timedelta(microseconds=1))
+
+    def totals(self) -> Row:
+        """Everything there is: plays, tracks, metrics, sessions, dead_letters, files, lines, gaps."""
+        return self._reader.one("database.sql", "totals")
+
+    def errors_by_severity(self) -> list[Row]:
+        """Everything there is: severity, errors (repeats counted), rows, noise_rows; the worst first."""
+        return self._reader.rows("database.sql", "errors_by_severity")
 
 
 def checked_limit(limit: int) -> int:

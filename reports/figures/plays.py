@@ -7,6 +7,7 @@ from ingest.fit import track_key
 from reports.figures.base import Figures, checked_limit
 from reports.frames import FLAG, FLOAT, INTEGER, TEXT, TIME, framed, framed_one
 from reports.reader import Row
+from reports.uptime import Uptime
 from reports.window import Window
 
 # Names under which services commonly count listeners or viewers.
@@ -60,9 +61,15 @@ class PlayFigures(Figures):
         window = self.window(days, start=start, end=end, station=station)
         return self.play_stats_of(window, station)
 
-    def play_stats_of(self, window: Window, station: str | None) -> dict[str, Any]:
-        """`get_play_stats` of a window."""
-        uptime = self.uptime(window, station=station)
+    def play_stats_of(self, window: Window, station: str | None, uptime: Uptime | None = None) -> dict[str, Any]:
+        """`get_play_stats` of a window.
+
+        Args:
+            window: the span.
+            station: None: sums over all stations.
+            uptime: of the same window, where the caller has it already.
+        """
+        uptime = uptime or self.uptime(window, station=station)
         return {
             **self._reader.one("plays.sql", "play_stats", _span(window, station)),
             "uptime_percent": uptime.total.uptime_percent,

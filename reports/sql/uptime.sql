@@ -31,7 +31,7 @@ WITH RECURSIVE walk AS (
     SELECT s.station, coalesce(range_agg(tstzrange(m.from_time, m.to_time) * s.span) FILTER (WHERE m.id IS NOT NULL), '{}') AS mr
     FROM stage s LEFT JOIN maintenance_windows m ON m.station = s.station AND tstzrange(m.from_time, m.to_time) && s.span
     GROUP BY s.station
-), beats AS (
+), beats AS MATERIALIZED (
     -- Where the encoder made progress. Restarts within the gap threshold are one piece, which reaches one threshold
     -- behind its last heartbeat.
     SELECT s.station, coalesce(range_agg(
