@@ -52,6 +52,7 @@ class EncoderTracker:
         state = state or {}
         self._interval_seconds = interval_seconds
         self._session: dict[str, Any] | None = state.get("session")
+        self._closed: dict[str, Any] | None = state.get("closed")  # the last one, which may yet be corrected
         self._ranges: dict[str, list[float]] = state.get("ranges", {})
         self._lines: int = state.get("lines", 0)
         self._sampled_at: float | None = state.get("sampled_at")
@@ -59,10 +60,11 @@ class EncoderTracker:
 
     def state(self) -> dict[str, Any]:
         """JSON values from which a new tracker goes on; empty when nothing was seen."""
-        if self._session is None and self._sampled_at is None:
+        if self._session is None and self._closed is None and self._sampled_at is None:
             return {}
         return {
             "session": self._session,
+            "closed": self._closed,
             "ranges": self._ranges,
             "lines": self._lines,
             "sampled_at": self._sampled_at,
@@ -111,6 +113,8 @@ class EncoderTracker:
 
     def ended(self, event: FfmpegSessionEnded, at: datetime) -> None:
         """The session is over. Of a killed one nobody saw the end: it lived at least until its last statistics line."""
+        if self._session is None and self._closed is not None and self._closed["session"] == event.session:
+            self._session = self._closed  # its last words came after its end had been concluded
         if self._session is None:
             return
         unseen = event.end_kind == "killed" and event.timestamp is None
@@ -139,7 +143,7 @@ class EncoderTracker:
             return None
         self._changed = False
         if session["end_kind"] != "running":
-            self._session = None
+            self._session, self._closed = None, session
         return session
 
     def _widen(self, event: FfmpegProgress) -> None:

@@ -145,6 +145,18 @@ def test_a_killed_session_lived_until_its_last_statistics() -> None:
     assert tracker.session_offset is None
 
 
+def test_an_end_may_be_corrected() -> None:
+    tracker = EncoderTracker()
+    tracker.started(FfmpegSessionStarted(session=0), AT, TimeQuality.EXACT, {})
+    tracker.ended(FfmpegSessionEnded(session=0, end_kind="finished", timestamp=AT), AT)
+    assert tracker.take_changed_session() is not None
+    tracker = EncoderTracker(tracker.state())
+    tracker.ended(FfmpegSessionEnded(session=0, end_kind="signal", signal=15, timestamp=AT), AT)
+    session = tracker.take_changed_session()
+    assert session is not None
+    assert (session["end_kind"], session["signal"]) == ("signal", 15)
+
+
 def test_rejected_lines_are_dead_letters_with_redacted_bytes() -> None:
     builder = BatchBuilder(CONTEXT, EncoderTracker())
     data = b"rubbish rtmp://a.rtmp.youtube.com/live2/abcd-efgh-ijkl-mnop-qrst"
