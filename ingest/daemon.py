@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from zoneinfo import ZoneInfo
 
@@ -51,18 +50,24 @@ class Service:
 
     Args:
         config: from the environment.
-        roots: folders and files to read.
+        sources: what to read.
         name: "run" for the daemon; anything unique for a backfill.
         telemetry: told what happens.
         defer: leave the files of other live instances to them.
     """
 
     def __init__(
-        self, config: LoggingConfig, roots: tuple[Path, ...], name: str, telemetry: Telemetry, *, defer: bool = False
+        self,
+        config: LoggingConfig,
+        sources: tuple[files.Source, ...],
+        name: str,
+        telemetry: Telemetry,
+        *,
+        defer: bool = False,
     ) -> None:
         self._config = config
         self._telemetry = telemetry
-        self.instance = _instance(config, roots, name)
+        self.instance = _instance(config, sources, name)
         self._wakes: Callable[[], None] = lambda: None
         self._store = Store(self._connect("ingest"), self.instance)
         self.bookkeeper = Bookkeeper(
@@ -83,7 +88,7 @@ class Service:
         self.pipeline = Pipeline(
             self._store,
             Adopter(self._store, defaults, settings, telemetry),
-            PipelineSettings(roots, tuple(config.include), config.rotate_wait_seconds, settings),
+            PipelineSettings(sources, tuple(config.include), config.rotate_wait_seconds, settings),
             telemetry,
             wall=lambda: datetime.now(UTC),
             monotonic=time.monotonic,
@@ -336,9 +341,9 @@ def notify_systemd(state: str) -> None:
             return  # systemd's own affair; the daemon works without
 
 
-def _instance(config: LoggingConfig, roots: tuple[Path, ...], name: str) -> Instance:
+def _instance(config: LoggingConfig, sources: tuple[files.Source, ...], name: str) -> Instance:
     machine = files.machine_id()[:64]
-    all_roots = tuple(str(root) for root in roots)
+    all_roots = tuple(source.path for source in sources)
     digest = hash_window("\0".join(all_roots).encode("utf-8", "surrogateescape")).hex()[:12]
     return Instance(
         f"{machine[:32]}/{name}/{digest}", machine, all_roots, socket.gethostname()[:256], os.getpid(),

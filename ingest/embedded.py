@@ -40,6 +40,7 @@ _SETTINGS = {
     "max_connections": "60",
     "shared_buffers": "128MB",
     "huge_pages": "off",
+    "dynamic_shared_memory_type": "mmap",  # /dev/shm is small in containers, and systemd empties it at a user's logout
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
@@ -176,7 +177,7 @@ def _launch(home: Home, settings: Mapping[str, str], lock: int) -> None:
     files.check_reachable(home, account)
     programs = files.install_programs(home)
     if not home.cluster.exists():
-        _make_cluster(home, programs, account)
+        _make_cluster(home, programs, account, lock)
     _check_cluster(home)
     files.make_owned_folder(home.socket, account)
     _remove_traces(home)
@@ -195,10 +196,11 @@ def _launch(home: Home, settings: Mapping[str, str], lock: int) -> None:
         os.close(log)
 
 
-def _make_cluster(home: Home, programs: Path, account: Account) -> None:
+def _make_cluster(home: Home, programs: Path, account: Account, lock: int) -> None:
     """Run initdb in a folder of another name: a cluster is complete or not there, whoever is killed meanwhile.
 
-    The builtin locale C.UTF-8 sorts by code point and does not change with the system's C library.
+    It inherits the server's lock: if we are killed and it goes on, the next start waits for its end. The builtin locale
+    C.UTF-8 sorts by code point and does not change with the system's C library.
     """
     new = home.cluster.with_name("postgres.new")
     shutil.rmtree(new, ignore_errors=True)
@@ -207,7 +209,7 @@ def _make_cluster(home: Home, programs: Path, account: Account) -> None:
         [programs / "bin" / "initdb", "-D", new, "-U", EMBEDDED_USER, "--encoding=UTF8", "--locale=C",
          "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--auth=peer", "--no-instructions"],
         check=False, capture_output=True, text=True, errors="replace", cwd="/", env=_environment(), umask=0o077,
-        **account.popen_options,
+        pass_fds=(lock,), **account.popen_options,
     )  # type: ignore[call-overload]  # fmt: skip
     if made.returncode != 0:
         said = "\n".join(f"  {line}" for line in made.stderr.splitlines()[-5:])

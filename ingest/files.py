@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ingest.errors import SourceError
 from ingest.identity import FileId, Observed, compression_of, family
@@ -21,6 +21,7 @@ _STATX_BYTES = 256
 _GZIP_ONLY = 31  # zlib's window bits: a gzip header and nothing else
 _COMPRESSED_BYTES = 1 << 16
 _INFLATED_BYTES = 1 << 20
+_MAGIC = frozenset("*?[")
 _SKIPPED_FOLDERS = frozenset({".git", "__pycache__", "lost+found"})
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -164,31 +165,54 @@ def folder_inodes(path: str) -> frozenset[tuple[int, int]]:
     return frozenset(key for key in keys if key is not None)
 
 
-def matches(path: str, roots: tuple[Path, ...], include: tuple[str, ...]) -> bool:
-    """Whether `find` would yield a path."""
-    for root in roots:
-        base = str(root)
-        if path == base:
-            return True
-        if path.startswith(base.rstrip("/") + "/") and _included(path, base, include):
-            return True
-    return False
+class Source(NamedTuple):
+    """Where logs are: a folder with all below, one file, or a pattern of live names (their rotated ones belong to it)."""
+
+    path: str
+    kind: Literal["folder", "file", "pattern"]
+
+    @property
+    def folder(self) -> str:
+        """The folder to watch and to search."""
+        if self.kind == "folder":
+            return self.path
+        parts = self.path.split("/")
+        plain = next((at for at, part in enumerate(parts) if _MAGIC & set(part)), len(parts) - 1)
+        return "/".join(parts[:plain]) or "/"
+
+    def matches(self, path: str, include: tuple[str, ...]) -> bool:
+        """Whether `find` would yield a path."""
+        if self.kind == "file":
+            return path == self.path
+        if self.kind == "pattern":
+            return fnmatch(family(path), self.path)
+        return path.startswith(self.path.rstrip("/") + "/") and _included(path, self.path, include)
 
 
-def find(root: Path, include: tuple[str, ...]) -> Iterator[str]:
-    """Paths below `root` whose live name (without rotation's suffixes) matches one of the globs.
+def source_of(path: Path) -> Source:
+    """A folder or a single file, as somebody named it."""
+    return Source(str(path), "folder" if path.is_dir() or not path.exists() else "file")
+
+
+def pattern_of(text: str) -> Source:
+    """A configured place: an existing folder with all below, else the live name or pattern of live names."""
+    path = Path(text).expanduser().absolute()
+    return Source(str(path), "folder" if path.is_dir() else "pattern")
+
+
+def find(source: Source, include: tuple[str, ...]) -> Iterator[str]:
+    """Paths of a source, rotated ones with them.
 
     Args:
-        root: a folder, or one file.
-        include: globs relative to the folder; `**/` matches any depth, also none.
+        source: where to look.
+        include: for a folder: globs of live names relative to it; `**/` matches any depth, also none.
     """
-    if not root.is_dir():
-        if root.exists():
-            yield str(root)
+    if source.kind == "file":
+        if os.path.lexists(source.path):
+            yield source.path
         return
-    base = str(root)
-    for path in _walk(base):
-        if _included(path, base, include):
+    for path in _walk(source.folder):
+        if source.matches(path, include):
             yield path
 
 

@@ -10,7 +10,6 @@ After any error of a commit everything in memory is dropped and read again from 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ingest import files
@@ -32,7 +31,7 @@ GONE_AFTER_SWEEPS = 2
 class PipelineSettings(NamedTuple):
     """What a pipeline reads and how long a rotated file must be quiet before it is over."""
 
-    roots: tuple[Path, ...]
+    sources: tuple[files.Source, ...]
     include: tuple[str, ...]
     rotate_wait_seconds: float
     follower: FollowerSettings
@@ -98,14 +97,15 @@ class Pipeline:
 
     def look(self, paths: Iterable[str]) -> None:
         """Adopt what is new among some paths, without looking at the whole tree."""
-        wanted = [path for path in paths if files.matches(path, self._settings.roots, self._settings.include)]
+        include = self._settings.include
+        wanted = [path for path in paths if any(source.matches(path, include) for source in self._settings.sources)]
         self._adopt([path for path in wanted if files.inode_key(path) not in self.followers])
 
     def _paths(self) -> Iterator[str]:
-        for root in self._settings.roots:
-            if not root.exists():
-                self._telemetry.source_missing(str(root))
-            yield from files.find(root, self._settings.include)
+        for source in self._settings.sources:
+            if files.inode_key(source.folder) is None:
+                self._telemetry.source_missing(source.path)
+            yield from files.find(source, self._settings.include)
 
     def _adopt(self, paths: list[str]) -> None:
         if not paths:

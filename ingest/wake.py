@@ -8,7 +8,6 @@ one would make watchdog's queue grow without bound, a raising one would kill its
 import logging
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from watchdog.events import (
@@ -50,13 +49,13 @@ class Waker(FileSystemEventHandler):
     """Collects hints from any thread and lets one thread wait for them.
 
     Args:
-        roots: folders to watch, with all below.
+        folders: to watch, with all below.
         telemetry: told when a folder cannot be watched.
         polling: watch nothing; the timer alone wakes.
     """
 
-    def __init__(self, roots: Iterable[Path], telemetry: Telemetry, *, polling: bool = False) -> None:
-        self._roots = tuple(roots)
+    def __init__(self, folders: Iterable[str], telemetry: Telemetry, *, polling: bool = False) -> None:
+        self._folders = tuple(dict.fromkeys(folders))
         self._telemetry = telemetry
         self._polling = polling
         self._paths: set[str] = set()
@@ -64,7 +63,7 @@ class Waker(FileSystemEventHandler):
         self._lock = threading.Lock()
         self._event = threading.Event()
         self._observer: object | None = None
-        self._watched: dict[Path, tuple[int, int] | None] = {}
+        self._watched: dict[str, tuple[int, int] | None] = {}
         self._overflow = _OverflowHandler(self)
 
     def start(self) -> None:
@@ -81,14 +80,14 @@ class Waker(FileSystemEventHandler):
         """Watch what is not watched, or no longer: to a folder that was recreated watchdog is blind."""
         if self._polling:
             return
-        now = {root: inode_key(str(root)) for root in self._roots}
+        now = {folder: inode_key(folder) for folder in self._folders}
         observer = self._observer
         alive = observer is not None and observer.is_alive()  # type: ignore[attr-defined]
         if alive and now == self._watched:
             return
         self._stop_observer()
         self._watched = now
-        self._observer = self._start_observer([root for root, key in now.items() if key is not None])
+        self._observer = self._start_observer([folder for folder, key in now.items() if key is not None])
         self.wake(tree_changed=True)
 
     def wait(self, timeout_seconds: float) -> Hints:
@@ -120,16 +119,16 @@ class Waker(FileSystemEventHandler):
                 self._tree_changed = True
             self._event.set()
 
-    def _start_observer(self, roots: list[Path]) -> object | None:
-        if not roots:
+    def _start_observer(self, folders: list[str]) -> object | None:
+        if not folders:
             return None
         observer = Observer()
         try:
-            for root in roots:
-                observer.schedule(self, str(root), recursive=root.is_dir(), event_filter=_WATCHED)
+            for folder in folders:
+                observer.schedule(self, folder, recursive=True, event_filter=_WATCHED)
             observer.start()
         except OSError as error:
-            self._telemetry.watch_failed(str(roots[0]), f"{error.strerror}; the sweep goes on without events")
+            self._telemetry.watch_failed(folders[0], f"{error.strerror}; the sweep goes on without events")
             return None
         return observer
 

@@ -7,6 +7,7 @@ from typing import Any
 from fix_postgres import Database
 
 from ingest.daemon import Progress, Service, backfill
+from ingest.files import source_of
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig
 
@@ -24,7 +25,8 @@ def lines_of(*objects: Any) -> str:
 
 def read_once(config: LoggingConfig, name: str = "test", *roots: Path) -> Progress:
     """Read a folder as `radiolog once` does, and derive what follows."""
-    service = Service(config, roots or (config.log_path,), f"once-{name}", Telemetry(stream=None), defer=True)
+    sources = tuple(source_of(root) for root in roots or (config.log_path,))
+    service = Service(config, sources, f"once-{name}", Telemetry(stream=None), defer=True)
     try:
         return backfill(service, lambda _progress: None)
     finally:

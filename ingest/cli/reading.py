@@ -11,6 +11,7 @@ from ingest.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
     from ingest.daemon import Progress
+    from ingest.files import Source
     from logging_module.config import LoggingConfig
 
 
@@ -25,9 +26,9 @@ def run() -> None:
 
     config = _config()
     telemetry = Telemetry(config.log_level)
-    roots = _roots(config)
-    service = Service(config, roots, "run", telemetry)
-    waker = Waker(roots, telemetry, polling=config.polling)
+    sources = _sources(config)
+    service = Service(config, sources, "run", telemetry)
+    waker = Waker([source.folder for source in sources], telemetry, polling=config.polling)
     daemon = Daemon(service, waker, telemetry, sweep_interval_seconds=config.sweep_interval_seconds)
     with stopping_on_signals(daemon.stop):
         daemon.run()
@@ -43,18 +44,19 @@ def once(
 
     Example: radiolog once /var/log/radio /backup/radio-2026-10
     """
+    from ingest import files
     from ingest.daemon import Service, backfill, stopping_on_signals
     from ingest.errors import SourceError
     from ingest.telemetry import Telemetry
 
     config = _config()
-    roots = tuple(path.resolve() for path in paths) if paths else _roots(config)
-    for root in roots:
-        if not root.exists():
+    for path in paths or [config.log_path]:
+        if not path.exists():
             hint = "" if paths else "; set LOG_PATH to the folder that your services write to"
-            raise SourceError(f"{root}: no such file or folder{hint}")
+            raise SourceError(f"{path}: no such file or folder{hint}")
+    sources = tuple(files.source_of(path.absolute()) for path in paths) if paths else _sources(config)
     telemetry = Telemetry("WARNING" if not config.debug else "DEBUG")
-    service = Service(config, roots, f"once-{time.time_ns():x}", telemetry, defer=True)
+    service = Service(config, sources, f"once-{time.time_ns():x}", telemetry, defer=True)
     asked: list[bool] = []
     try:
         with stopping_on_signals(lambda: asked.append(True)), _progress_bar() as show:
@@ -170,12 +172,11 @@ def _config() -> "LoggingConfig":
     return config
 
 
-def _roots(config: "LoggingConfig") -> tuple[Path, ...]:
-    return tuple(dict.fromkeys(path.resolve() for path in _listed(config)))
+def _sources(config: "LoggingConfig") -> "tuple[Source, ...]":
+    from ingest import files
 
-
-def _listed(config: "LoggingConfig") -> list[Path]:
-    return [config.log_path, *(Path(path) for path in config.extra_paths)]
+    configured = [files.Source(str(config.log_path.absolute()), "folder"), *map(files.pattern_of, config.extra_paths)]
+    return tuple(dict.fromkeys(configured))
 
 
 class _progress_bar:  # noqa: N801 (used as a function)

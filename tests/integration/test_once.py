@@ -237,3 +237,13 @@ def test_the_same_play_said_twice_is_one(database: Database) -> None:
     assert started_at == "10:00:00"
     assert database.rows("SELECT stored, folded FROM ingest_files") == [(1, 1)]
     ledger_holds(database)
+
+
+def test_a_single_file_is_read_alone(database: Database) -> None:
+    folder = database.config.log_path
+    (folder / "a.log").write_text(lines_of(metric(1)))
+    (folder / "a.log.1").write_text(lines_of(metric(2)))
+
+    read_once(database.config, "file", folder / "a.log.1")
+
+    assert stored_numbers(database) == [2]

@@ -1,0 +1,50 @@
+"""Which files belong to a source."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.files import Source, find, pattern_of
+
+INCLUDE = ("**/*.log", "**/*.jsonl")
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def names(source: Source, folder: Path) -> set[str]:
+    return {str(Path(path).relative_to(folder)) for path in find(source, INCLUDE)}
+
+
+def test_a_folder_gives_live_and_rotated_names_at_any_depth(tmp_path: Path) -> None:
+    touch(tmp_path, "a.log", "a.log.1", "a.log.2.gz", "b/c/d.jsonl", "notes.txt", ".git/x.log")
+    assert names(Source(str(tmp_path), "folder"), tmp_path) == {"a.log", "a.log.1", "a.log.2.gz", "b/c/d.jsonl"}
+
+
+def test_a_pattern_gives_the_rotated_names_too(tmp_path: Path) -> None:
+    touch(tmp_path, "x/ffmpeg-1.txt", "x/ffmpeg-1.txt.1", "x/ffmpeg-2.txt-20261122.gz", "x/other.txt", "y/ffmpeg-1.txt")
+    source = pattern_of(f"{tmp_path}/x/ffmpeg-*.txt")
+    assert source.folder == f"{tmp_path}/x"
+    assert names(source, tmp_path) == {"x/ffmpeg-1.txt", "x/ffmpeg-1.txt.1", "x/ffmpeg-2.txt-20261122.gz"}
+
+
+def test_a_configured_file_has_rotated_names_too(tmp_path: Path) -> None:
+    touch(tmp_path, "one.txt", "one.txt.1", "two.txt")
+    assert names(pattern_of(f"{tmp_path}/one.txt"), tmp_path) == {"one.txt", "one.txt.1"}
+
+
+def test_a_named_file_is_itself_alone(tmp_path: Path) -> None:
+    touch(tmp_path, "a.log", "a.log.1")
+    assert names(Source(f"{tmp_path}/a.log", "file"), tmp_path) == {"a.log"}
+    assert names(Source(f"{tmp_path}/none.log", "file"), tmp_path) == set()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pattern"])
+def test_what_matches_is_what_is_found(tmp_path: Path, kind: str) -> None:
+    touch(tmp_path, "a.log", "a.log.1", "b/c.log", "b/c.txt")
+    source = Source(str(tmp_path) if kind == "folder" else f"{tmp_path}/*.log", kind)  # type: ignore[arg-type]
+    everything = {str(path) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path for path in everything if source.matches(path, INCLUDE)} == set(find(source, INCLUDE))
