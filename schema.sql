@@ -514,6 +514,22 @@ LANGUAGE sql STABLE AS $$
     GROUP BY h ORDER BY h
 $$;
 
+-- Text for a spreadsheet: what it would run as a formula gets an apostrophe in front, and control characters other than
+-- tab and line ends become their pictures (U+2400 and on), so that no terminal obeys them.
+CREATE OR REPLACE FUNCTION export_text(value TEXT) RETURNS TEXT
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT translate(CASE WHEN left(value, 1) IN ('=', '+', '-', '@', E'\t', E'\r', E'\n', '＝', '＋', '－', '＠')
+                          THEN '''' || value ELSE value END,
+                     E'\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f',
+                     '␁␂␃␄␅␆␇␈␋␌␎␏␐␑␒␓␔␕␖␗␘␙␚␛␜␝␞␟␡')
+$$;
+
+-- ISO 8601 in UTC with microseconds: every row has the same form.
+CREATE OR REPLACE FUNCTION export_time(value TIMESTAMPTZ) RETURNS TEXT
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+
 -- ------------------------------------------------------------------------------------------------ views
 
 CREATE OR REPLACE VIEW recent_plays AS

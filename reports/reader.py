@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import psycopg2
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 
 from ingest.database import translate
@@ -13,6 +14,14 @@ from logging_module.config import LoggingConfig
 from reports.queries import load
 
 Row: TypeAlias = dict[str, Any]
+
+
+class Writable(Protocol):
+    """Takes bytes."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take the next piece."""
+        ...
 
 
 class Reader:
@@ -52,6 +61,30 @@ class Reader:
     def one(self, filename: str, name: str, parameters: Mapping[str, Any] | None = None) -> Row:
         """The first row of a query that always gives one."""
         return self.rows(filename, name, parameters)[0]
+
+    def copy_csv(self, filename: str, name: str, parameters: Mapping[str, Any], target: Writable) -> None:
+        """Stream the rows of a query as PostgreSQL's CSV, with a header line.
+
+        Args:
+            filename: in `reports/sql`.
+            name: of the query there.
+            parameters: its named parameters.
+            target: gets bytes, cut anywhere.
+
+        Raises:
+            DatabaseError: PostgreSQL cannot be reached or refused; the target has a part of the rows.
+        """
+        try:
+            with self._open().cursor() as cursor:
+                query = cursor.mogrify(load(filename)[name], dict(parameters))
+                statement = sql.SQL("COPY ({}) TO STDOUT WITH (FORMAT csv, HEADER true)").format(
+                    sql.SQL(query.decode())
+                )
+                cursor.copy_expert(statement, target, size=1 << 18)
+        except psycopg2.Error as error:
+            if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+                self.close()
+            raise translate(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

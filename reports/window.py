@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ingest.errors import RadiologError
+
 MAX_DAYS = 36_525
 
 
-class RangeError(ValueError):
+class RangeError(RadiologError, ValueError):
     """A span of time makes no sense. `str()` is a sentence for a person."""
 
 
@@ -48,7 +50,7 @@ def resolve(
         RangeError: `days` is not within 0 to 36525, or the start is not before the end.
     """
     if not 0 < days <= MAX_DAYS:
-        raise RangeError(f"days must be more than 0 and at most {MAX_DAYS}, not {days}")
+        raise RangeError(f"days must be more than 0 and at most {MAX_DAYS}, not {days:g}")
     zone = zone or ZoneInfo("UTC")
     upper = now if end is None else as_instant(end, zone)
     try:

@@ -6,10 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from ingest.errors import RadiologError
 from logging_module.config import LoggingConfig
-from reports.reader import Reader, Row
+from reports.reader import Reader, Row, Writable
+from reports.report.wording import visible
 from reports.uptime import Rules, Uptime, read_uptime
-from reports.window import Window, resolve, zone_named
+from reports.window import RangeError, Window, resolve, zone_named
+
+
+class UnknownStation(RadiologError):
+    """No station of that name ever logged anything."""
 
 
 def utc_now() -> datetime:
@@ -48,6 +54,19 @@ class Figures:
         """The names of all stations that ever logged, sorted."""
         return [row["name"] for row in self._reader.rows("database.sql", "stations")]
 
+    def require_station(self, station: str | None) -> None:
+        """Refuse a station that never logged anything: most likely its name is misspelt.
+
+        Raises:
+            UnknownStation: names those that exist.
+        """
+        if station is None:
+            return
+        known = self.stations()
+        if station not in known:
+            names = ", ".join(visible(name) for name in known[:20]) or "none has logged anything yet"
+            raise UnknownStation(f"there is no station {visible(station)!r}; known: {names}")
+
     def zone(self, station: str | None = None) -> ZoneInfo:
         """The time zone whose calendar days count: the station's; without a station, the configured one."""
         if station is not None:
@@ -65,6 +84,15 @@ class Figures:
             RangeError: they make no sense.
         """
         return resolve(days, self._now(), start=start, end=end, zone=self.zone(station))
+
+    def require_past(self, window: Window) -> None:
+        """Refuse a window that has not begun.
+
+        Raises:
+            RangeError: with the present.
+        """
+        if window.start >= self._now():
+            raise RangeError(f"the range begins in the future ({window.start:%Y-%m-%d %H:%M:%S} UTC)")
 
     def uptime(self, window: Window, *, station: str | None = None) -> Uptime:
         """Playout uptime of a window, with spans, days and outages (docs/uptime.md).
@@ -85,6 +113,15 @@ class Figures:
             lines (ever).
         """
         return self._reader.one("database.sql", "coverage", {"from_time": window.start, "to_time": window.end})
+
+    def copy_rows(self, table: str, window: Window, station: str | None, target: Writable) -> None:
+        """Stream the rows of a window as CSV for other programs: play_history, error_log or system_metrics.
+
+        Raises:
+            DatabaseError: PostgreSQL cannot be reached or refused.
+        """
+        parameters = {"from_time": window.start, "to_time": window.end, "station": station}
+        self._reader.copy_csv("export.sql", table, parameters, target)
 
     def extent(self, station: str | None = None) -> Window | None:
         """From the first to just behind the last moment that the database tells of; None when it is empty."""

@@ -145,7 +145,8 @@ def _tracks(report: Report) -> list[str]:
     if report.repeats:
         lines += ["", f"SOONEST REPEATS{'':<40}{'soonest':>12} {'median':>12}"]
         lines.extend(
-            f"{fitted(_name(row.artist, row.title), 55)}{duration(row.shortest_seconds):>12} {duration(row.median_seconds):>12}"
+            f"{fitted(_name(row.artist, row.title), 55)}{duration(row.shortest_seconds):>12} "
+            f"{duration(row.median_seconds):>12}"
             for row in report.repeats
         )
     if report.retention:

@@ -1,0 +1,67 @@
+"""The flags that `python -m reports.…` programs share, and what their errors mean to a shell. Writes no result."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from ingest.errors import RadiologError
+from logging_module.config import ConfigurationError, LoggingConfig
+from reports.figures.base import UnknownStation
+from reports.window import RangeError, parse_instant, zone_named
+
+EXIT_FAILED, EXIT_USAGE = 1, 2
+
+
+def parser(program: str, description: str, example: str, *, output_dir: str) -> argparse.ArgumentParser:
+    """A parser with the shared flags.
+
+    Args:
+        program: as a shell calls it.
+        description: one sentence.
+        example: a whole command.
+        output_dir: the default folder.
+    """
+    made = argparse.ArgumentParser(
+        prog=program, description=description, epilog=f"Example: {example}",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )  # fmt: skip
+    made.add_argument("--days", type=float, default=7, help="so many times 24 hours up to now")
+    made.add_argument("--start", default=None, help="the first day or time instead, such as 2026-11-17")
+    made.add_argument("--end", default=None, help="the day or time before which it ends; without it, now")
+    made.add_argument("--station", default=None, help="only this station; without it, all")
+    made.add_argument("--output-dir", type=Path, default=Path(output_dir), help="where files go; made if missing")
+    return made
+
+
+def instants(given: argparse.Namespace, config: LoggingConfig) -> tuple[datetime | None, datetime | None]:
+    """`--start` and `--end`, None where not given. A date or a time without zone is one of the configured zone.
+
+    Raises:
+        RangeError: one of them is no date or time.
+    """
+    zone = zone_named(config.time_zone)
+    start, end = (None if text is None else parse_instant(text, zone) for text in (given.start, given.end))
+    return start, end
+
+
+def run(work: Callable[[LoggingConfig], Sequence[Path]]) -> int:
+    """Do the work with the configuration of the environment, and print the paths that it gives.
+
+    Returns:
+        The exit code: 0, 1 when it failed, 2 when it was called wrongly; an error is one sentence on stderr.
+    """
+    try:
+        config = LoggingConfig.from_env()
+        config.validate()
+        paths = work(config)
+    except (RangeError, UnknownStation, ConfigurationError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_USAGE
+    except RadiologError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_FAILED
+    for path in paths:
+        sys.stdout.write(f"{path}\n")
+    return 0

@@ -1,0 +1,113 @@
+"""Writes the report of a span of time as text, HTML and JSON files. `python -m reports.generate_report --help`."""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+from ingest.errors import RadiologError
+from logging_module.config import LoggingConfig
+from reports import arguments
+from reports.analytics import Analytics
+from reports.figures.base import utc_now
+from reports.output import OutputFolder
+from reports.report.as_json import render_json
+from reports.report.build import build
+from reports.report.findings import gather
+from reports.report.html import render_html
+from reports.report.model import Report
+from reports.report.text import render_text
+
+DEFAULT_FOLDER = "radiolog_reports"
+FORMATS = ("text", "html", "both", "json")
+
+_RENDERINGS: dict[str, tuple[tuple[str, Callable[[Report], str]], ...]] = {
+    "text": (("txt", render_text),),
+    "html": (("html", render_html),),
+    "both": (("txt", render_text), ("html", render_html)),
+    "json": (("json", render_json),),
+}
+
+
+class BadName(RadiologError):
+    """The name for the files cannot be one."""
+
+
+def generate(  # noqa: PLR0913 (one argument a flag of the command)
+    config: LoggingConfig, *, days: float = 7, start: datetime | date | None = None, end: datetime | date | None = None,
+    station: str | None = None, format_: str = "both", output_dir: Path | str = DEFAULT_FOLDER,
+    name: str = "weekly_report", now: Callable[[], datetime] = utc_now,
+) -> list[Path]:  # fmt: skip
+    """Write the report of a window; an empty window gives a report that says so.
+
+    Args:
+        config: the database and the thresholds.
+        days: so many times 24 hours up to now.
+        start: the first instant instead.
+        end: the first instant behind the window.
+        station: None: all stations.
+        format_: text, html, both or json.
+        output_dir: made where it is missing.
+        name: the files are called `name_YYYYMMDD_HHMMSS.txt` and so on, by the station's clock.
+        now: the present; tests give another.
+
+    Returns:
+        The files.
+
+    Raises:
+        RangeError: the window makes no sense, or lies in the future.
+        UnknownStation: no such station ever logged anything.
+        BadName: the format or the name is none.
+        DatabaseError: PostgreSQL cannot be reached or refused.
+        OutputError: the folder cannot be written; then there is no file.
+    """
+    if format_ not in _RENDERINGS:
+        raise BadName(f"format must be one of {', '.join(FORMATS)}, not {format_!r}")
+    if not name or "/" in name or "\0" in name or name.startswith("."):
+        raise BadName(f"name must be the beginning of a file name, not {name!r}")
+    present = now()
+    with Analytics(config, now=lambda: present) as analytics:
+        analytics.require_station(station)
+        window = analytics.window(days, start=start, end=end, station=station)
+        analytics.require_past(window)
+        report = build(gather(analytics, window, station=station, now=present))
+        stamp = f"{present.astimezone(analytics.zone(station)):%Y%m%d_%H%M%S}"
+    with OutputFolder(Path(output_dir)) as output:
+        for extension, render in _RENDERINGS[format_]:
+            output.create(f"{name}_{stamp}.{extension}").write(render(report).encode("utf-8", "backslashreplace"))
+    return output.paths
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program.
+
+    Args:
+        argv: its arguments; those of the process when None.
+
+    Returns:
+        The exit code: 0, 1 when it failed, 2 when it was called wrongly.
+    """
+    parser = arguments.parser(
+        "python -m reports.generate_report", "Write the report of a span of time.",
+        "python -m reports.generate_report --days 7 --format html", output_dir=DEFAULT_FOLDER,
+    )  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, default="both", help="of the files")
+    parser.add_argument("--name", default="weekly_report", help="the files' names begin with this")
+    parser.add_argument("--send-notification", action="store_true", help="not available yet")
+    parser.add_argument("--webhook-url", default=None, help="not available yet")
+    given = parser.parse_args(argv)
+    if given.send_notification or given.webhook_url is not None:
+        parser.error("sending is not available in this version; nothing was written and nothing was sent")
+
+    def work(config: LoggingConfig) -> list[Path]:
+        start, end = arguments.instants(given, config)
+        return generate(
+            config, days=given.days, start=start, end=end, station=given.station, format_=given.format,
+            output_dir=given.output_dir, name=given.name,
+        )  # fmt: skip
+
+    return arguments.run(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""Figures as tables for a terminal, and as one JSON object. Text from logs is made harmless; nothing is asked twice."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports.analytics import Analytics
+from reports.report.text import sparkline
+from reports.report.wording import clipped, count, duration, full_moment, moment, percent, visible
+from reports.window import Window
+
+_TOP = 5
+_CELL_CHARACTERS = 120
+
+
+def stats_as_json(
+    analytics: Analytics, *, days: float = 7, start: datetime | date | None = None, end: datetime | date | None = None,
+    station: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """What `radiolog stats` shows, as plain values.
+
+    Args:
+        analytics: the database.
+        days: so many times 24 hours up to now.
+        start: the first instant instead.
+        end: the first instant behind the window.
+        station: None: all stations.
+
+    Returns:
+        start, end, time_zone, station, plays, uptime, outages, top_tracks, errors, templates, encoder.
+
+    Raises:
+        RangeError: the window makes no sense, or lies in the future.
+        UnknownStation: no such station ever logged anything.
+        DatabaseError: PostgreSQL cannot be reached or refused.
+    """
+    analytics.require_station(station)
+    window = analytics.window(days, start=start, end=end, station=station)
+    analytics.require_past(window)
+    span: dict[str, Any] = {"start": window.start, "end": window.end, "station": station}
+    with analytics.snapshot():
+        return {
+            "start": window.start,
+            "end": window.end,
+            "time_zone": analytics.zone(station).key,
+            "station": station,
+            "plays": analytics.get_play_stats(**span),
+            "uptime": analytics.get_uptime(**span),
+            "outages": analytics.get_outages(limit=_TOP, **span),
+            "top_tracks": analytics.get_most_played_tracks(limit=_TOP, **span),
+            "errors": analytics.get_error_summary(**span),
+            "templates": analytics.get_error_templates(limit=_TOP, **span),
+            "encoder": analytics.get_encoder_health(**span),
+        }
+
+
+def render_stats(
+    analytics: Analytics, *, days: float = 7, start: datetime | date | None = None, end: datetime | date | None = None,
+    station: str | None = None,
+) -> RenderableType:  # fmt: skip
+    """What `radiolog stats` prints. Arguments and errors are those of `stats_as_json`."""
+    found = stats_as_json(analytics, days=days, start=start, end=end, station=station)
+    zone = analytics.zone(station)
+    heading = f"{full_moment(found['start'], zone)} to {full_moment(found['end'], zone)} ({found['time_zone']})"
+    outages = [
+        (moment(row["start"], zone), duration(row["down_seconds"]), row["station"], row["cause"] or "not logged")
+        for row in found["outages"]
+    ]
+    tracks = [
+        (_name(row), count(row["play_count"]), duration(row["total_play_seconds"])) for row in found["top_tracks"]
+    ]
+    errors = [
+        (row["severity"], row["service"], count(row["error_count"]), "new" if row["new"] else "", row["template"],
+         sparkline([float(number) for number in row["by_day"][-14:]]))
+        for row in found["templates"]
+    ]  # fmt: skip
+    return Group(
+        Text(heading, style="bold"),
+        facts_table(_figures(found)),
+        *_table("Last outages", ("began", "off air", "station", "cause"), outages, right=("off air",)),
+        *_table("Most played", ("track", "plays", "time"), tracks, right=("plays", "time")),
+        *_table("Errors by kind", ("severity", "service", "count", "", "message", "by day"), errors, right=("count",)),
+    )
+
+
+def _figures(found: dict[str, Any]) -> list[tuple[str, str]]:
+    plays, uptime, encoder = found["plays"], found["uptime"], found["encoder"]
+    figures = [
+        ("Playout uptime", f"{percent(uptime['uptime_percent'])} of the known time"),
+        ("Known time", percent(uptime["coverage_percent"])),
+        ("Interruptions", f"{count(uptime['interruptions'])}, {count(uptime['outages'])} of them outages"),
+        (
+            "Off air",
+            f"{duration(uptime['down_seconds'])}, at most {duration(uptime['longest_outage_seconds'])} at once",
+        ),
+        ("Plays", f"{count(plays['total_plays'])}, {count(plays['unique_tracks'])} different tracks"),
+        ("Plays with errors", f"{count(plays['plays_with_errors'])} ({plays['error_rate']:.1f} %)"),
+        ("Average play", duration(plays["average_duration_seconds"])),
+    ]
+    if encoder["sessions"]:
+        crashed = encoder["failed"] + encoder["killed"]
+        figures.append(("Encoder sessions", f"{count(encoder['sessions'])}, {count(crashed)} crashed"))
+    by_severity: dict[str, int] = {}
+    for row in found["errors"]:
+        by_severity[row["severity"]] = by_severity.get(row["severity"], 0) + row["error_count"]
+    figures.extend((f"Severity {severity}", count(number)) for severity, number in by_severity.items())
+    return figures
+
+
+def facts_table(facts: Iterable[tuple[str, str]]) -> Table:
+    """Labels and what stands behind them, without lines."""
+    table = Table.grid(padding=(0, 2))
+    for label, value in facts:
+        table.add_row(Text(visible(label), style="dim"), Text(visible(value)))
+    return table
+
+
+def _table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
+) -> Iterable[RenderableType]:
+    if not rows:
+        return
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clipped(visible(cell), _CELL_CHARACTERS)) for cell in row))
+    yield Text("")
+    yield table
+
+
+def _name(row: dict[str, Any]) -> str:
+    return " - ".join(part for part in (row["artist"], row["title"]) if part) or "(no title)"
+
+
+def summary_of(analytics: Analytics, window: Window) -> list[tuple[str, str]]:
+    """What the database holds in all, and how the station did in a window: for the end of `make run`.
+
+    Args:
+        analytics: the database.
+        window: of the outages.
+    """
+    totals, zone = analytics.totals(), analytics.zone()
+    uptime = analytics.uptime(window)
+    facts = [
+        ("Files read", f"{count(totals['files'])}, {count(totals['lines'])} lines"),
+        ("Plays", f"{count(totals['plays'])} of {count(totals['tracks'])} tracks"),
+        ("Metrics", count(totals["metrics"])),
+        ("Encoder sessions", count(totals["sessions"])),
+        *((f"Messages, {row['severity']}", count(row["errors"])) for row in analytics.errors_by_severity()),
+        ("Dead letters", count(totals["dead_letters"])),
+        ("Period", f"{full_moment(window.start, zone)} to {full_moment(window.end, zone)}"),
+        ("Playout uptime", f"{percent(uptime.total.uptime_percent)}, {percent(uptime.total.coverage_percent)} known"),
+        ("Interruptions", f"{count(uptime.interruptions)}, {count(len(uptime.outages))} of them outages"),
+    ]
+    facts.extend(
+        (f"  {moment(outage.start, zone)}", f"{duration(outage.down_seconds)} off air: {outage.cause or 'not logged'}")
+        for outage in uptime.outages
+    )
+    return facts
