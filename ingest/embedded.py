@@ -21,6 +21,7 @@ import psycopg2
 
 from ingest import embedded_files as files
 from ingest.embedded_files import Account, Home
+from ingest.embedded_programs import install_programs, major_version
 from ingest.errors import ConfigurationError, DatabaseError, DatabaseUnavailable
 from logging_module.locations import EMBEDDED_DATABASE, EMBEDDED_PORT, EMBEDDED_USER
 
@@ -175,7 +176,7 @@ def _launch(home: Home, settings: Mapping[str, str], lock: int) -> None:
     files.check_name(home)
     account = files.account_for(home)
     files.check_reachable(home, account)
-    programs = files.install_programs(home)
+    programs = install_programs(home.root)
     if not home.cluster.exists():
         _make_cluster(home, programs, account, lock)
     _check_cluster(home)
@@ -222,7 +223,7 @@ def _check_cluster(home: Home) -> None:
         made_by = (home.cluster / "PG_VERSION").read_text(encoding="ascii").strip()
     except FileNotFoundError:
         raise ConfigurationError(f"{home.cluster} is no PostgreSQL data folder: set RADIOLOG_DATA_DIR") from None
-    ours = files.major_version()
+    ours = major_version()
     if made_by != ours:
         raise ConfigurationError(
             f"{home.cluster} was made by PostgreSQL {made_by}, and this radiolog brings {ours}: dump the data with the "

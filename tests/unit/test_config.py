@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 
 from logging_module import locations
 from logging_module.config import ConfigurationError, LoggingConfig, unknown_variables, variable_name
@@ -302,8 +303,6 @@ def test_no_secret_shows_where_the_configuration_is_printed(secret: str) -> None
     user=st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=20),
 )
 def test_the_url_carries_any_user_and_password_to_the_driver(user: str, password: str) -> None:
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-
     url = LoggingConfig(postgres_host="::1", postgres_user=user, postgres_password=password).database_url
     again = make_url(url.render_as_string(hide_password=False))
     assert (again.username, again.password, again.host, again.port) == (user, password, "::1", 5432)
