@@ -1,12 +1,23 @@
 """`radiolog stats`, `report`, `export` and `demo`."""
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ingest.cli.output import say, say_json
+
+
+class Format(StrEnum):
+    """What `radiolog report` writes."""
+
+    TEXT = "text"
+    HTML = "html"
+    BOTH = "both"
+    JSON = "json"
+
 
 Days = Annotated[int, typer.Option(min=1, max=3660, help="The last so many days.")]
 Start = Annotated[
@@ -63,7 +74,7 @@ def report(
     start: Start = None,
     end: End = None,
     station: Station = None,
-    format_: Annotated[str, typer.Option("--format", help="text, html, both or json.")] = "both",
+    format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.BOTH,
     output_dir: Annotated[Path, typer.Option(help="Made where it is missing.")] = Path("radiolog_reports"),
     name: Annotated[str, typer.Option(help="The files' names begin with this.")] = "weekly_report",
 ) -> None:
@@ -75,7 +86,31 @@ def report(
     from reports.generate_report import generate
 
     for path in generate(
-        LoggingConfig.from_env(), days=days, start=start, end=end, station=station, format_=format_,
+        LoggingConfig.from_env(), days=days, start=start, end=end, station=station, format_=format_.value,
         output_dir=output_dir, name=name,
+    ):  # fmt: skip
+        say(str(path))
+
+
+def export(
+    days: Days = 7,
+    start: Start = None,
+    end: End = None,
+    station: Station = None,
+    output_dir: Annotated[Path, typer.Option(help="Made where it is missing.")] = Path("analytics_export"),
+    include_errors: Annotated[bool, typer.Option("--include-errors", help="Errors too.")] = False,
+    include_metrics: Annotated[bool, typer.Option("--include-metrics", help="Metrics too.")] = False,
+    excel: Annotated[bool, typer.Option("--excel", help="With the mark by which Excel knows UTF-8.")] = False,
+) -> None:
+    """Write plays, a summary and on request errors and metrics of a span of time as CSV.
+
+    Example: radiolog export --days 30 --include-errors
+    """
+    from logging_module.config import LoggingConfig
+    from reports.export_analytics import export as export_files
+
+    for path in export_files(
+        LoggingConfig.from_env(), days=days, start=start, end=end, station=station, output_dir=output_dir,
+        include_errors=include_errors, include_metrics=include_metrics, excel=excel,
     ):  # fmt: skip
         say(str(path))

@@ -11,7 +11,7 @@ from ingest_kit import lines_of, metric
 from process_kit import finished, start
 
 COMMANDS = [
-    ("run",), ("once",), ("status",), ("parse",), ("stats",), ("report",), ("demo",), ("dead-letters", "list"),
+    ("run",), ("once",), ("status",), ("parse",), ("stats",), ("report",), ("export",), ("demo",), ("dead-letters", "list"),
     ("db", "init"), ("db", "check"), ("db", "url"), ("db", "stop"), ("config", "show"),
 ]  # fmt: skip
 
