@@ -1,4 +1,4 @@
-"""The old path of `python -m reports.export_analytics`."""
+"""The old path of `python -m reports.export_analytics`."""  # noqa: INP001 (a script, no package)
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The old path of `python -m reports.generate_report`."""
+"""The old path of `python -m reports.generate_report`."""  # noqa: INP001 (a script, no package)
 
 import sys
 

@@ -89,58 +89,89 @@ TRACKS = (
 )  # fmt: skip
 
 
-def believable_week(end: datetime, *, days: int = 14, name: str = "night-radio", zone: str = "Europe/Berlin") -> Station:
+def believable_week(
+    end: datetime, *, days: int = 14, name: str = "night-radio", zone: str = "Europe/Berlin"
+) -> Station:
     """Two weeks of one station with crashes, an outage, a silent night of the logger, planned work, and hostile text."""
-    dice = random.Random(20261124)
     station = Station(name, zone)
-    start = end - timedelta(days=days)
-    off = [(end - timedelta(days=d, hours=h), minutes) for d, h, minutes in
-           ((1, 5.2, 23), (2, 17, 4), (4, 9, 2), (9, 3, 55), (11, 12, 6))]  # fmt: skip
-    silent = (end - timedelta(days=3, hours=6), end - timedelta(days=3, hours=2))
-    planned = (end - timedelta(days=5, hours=4), end - timedelta(days=5, hours=3, minutes=20))
-    station.maintenance(*planned)
-    at = start
-    while at < end:
-        length = timedelta(seconds=dice.uniform(150, 420))
+    _Week(station, end, days).write()
+    return station
+
+
+class _Week:
+    def __init__(self, station: Station, end: datetime, days: int) -> None:
+        self.dice = random.Random(20261124)
+        self.station, self.start, self.end = station, end - timedelta(days=days), end
+        off = ((1, 5.2, 23), (2, 17, 4), (4, 9, 2), (9, 3, 55), (11, 12, 6))
+        self.off = {end - timedelta(days=d, hours=h): timedelta(minutes=m) for d, h, m in off}
+        self.silent = {end - timedelta(days=3, hours=6): timedelta(hours=4)}
+        self.planned = {end - timedelta(days=5, hours=4): timedelta(minutes=40)}
+        self.holes = {a: a + length for a, length in (self.off | self.silent | self.planned).items()}
+
+    def write(self) -> None:
+        for begin, length in self.planned.items():
+            self.station.maintenance(begin, begin + length)
+        at = self.start
+        while at < self.end:
+            at = self._play(at)
+        self._sessions()
+        self._metrics()
+
+    def _play(self, at: datetime) -> datetime:
+        """A track from here, up to its end or the hole it falls into; gives where the next one starts."""
+        dice, length = self.dice, timedelta(seconds=self.dice.uniform(150, 420))
         stop = at + length
-        hole = next(((a, a + timedelta(minutes=m)) for a, m in off if at <= a < stop), None)
-        hole = hole or (planned if at <= planned[0] < stop else None) or (silent if at <= silent[0] < stop else None)
+        hole = next((begin for begin in self.holes if at <= begin < stop), None)
         artist, title = dice.choices(TRACKS, weights=range(len(TRACKS), 0, -1))[0]
         if dice.random() < 0.01:
-            artist, title = "<script>alert(1)</script>", "=HYPERLINK(\"http://evil.example\")\x1b[31m\u202egnp"
-        last = hole[0] if hole else min(stop, end)
+            artist, title = "<script>alert(1)</script>", '=HYPERLINK("http://evil.example")\x1b[31m\u202egnp'
         failed = dice.random() < 0.02
-        station.play(at, last if stop < end else None, artist, title, expected=length.total_seconds(),
-                     ended_by="crash" if hole and hole is not silent else "next_track", errors=int(failed))  # fmt: skip
+        self.station.play(
+            at, (hole or stop) if stop < self.end else None, artist, title, expected=length.total_seconds(),
+            ended_by="crash" if hole in self.off else "next_track", errors=int(failed),
+        )  # fmt: skip
         if failed:
-            station.error(at + length / 3, f"Past duration 0.{dice.randrange(999)} too large", "warning",
-                          template="Past duration <n> too large", category="timestamps")  # fmt: skip
-            station.error(at + length / 2, "av_interleaved_write_frame(): Broken pipe", category="network")
-        if hole and hole is not silent and hole is not planned:
-            station.error(hole[0] + timedelta(seconds=1), "rtmp://a.rtmp.youtube.com/live2/***: I/O error", "critical",
-                          category="network", template="<url>: I/O error")  # fmt: skip
-            for n in range(8):
-                station.error(hole[0] + timedelta(seconds=20 * n), "Connection to tcp://a.rtmp.youtube.com:1935 failed",
-                              category="network", occurrences=3)  # fmt: skip
-        at = hole[1] if hole else stop
-    edges = [start, *sorted([a for a, _ in off] + [silent[0], planned[0]]), end]
-    resumes = {a: a + timedelta(minutes=m) for a, m in off} | {silent[0]: silent[1], planned[0]: planned[1]}
-    for a, b in itertools.pairwise(edges):
-        begin = resumes.get(a, a)
-        station.session(begin, b, end_kind="running" if b == end else "failed", pid=dice.randrange(9000),
-                        cause=None if b == end else "av_interleaved_write_frame(): Broken pipe", cause_category="network",
-                        frames=int((b - begin).total_seconds() * 30), drop_frames=dice.randrange(40),
-                        dup_frames=dice.randrange(10), fps=30, speed_average=1.0, speed_worst=0.93,
-                        out_time_seconds=(b - begin).total_seconds())  # fmt: skip
-    station.session(end - timedelta(days=6, hours=2), end - timedelta(days=6, hours=1), end_kind="killed")
-    at = start
-    while at < end:
-        if not silent[0] + timedelta(minutes=3) < at < silent[1]:
-            load = 30 + 15 * dice.random()
-            station.metric(at, "cpu_percent", load, "percent", service="host")
-            for metric, value in (("ffmpeg_fps", 30 - dice.random()), ("ffmpeg_speed", 1 - dice.random() / 50),
-                                  ("ffmpeg_bitrate_kbps", 2500 + dice.uniform(-200, 200))):  # fmt: skip
-                if not any(a < at < b for a, b in resumes.items()):
-                    station.metric(at, metric, round(value, 3), metadata=json.dumps({"min": value * 0.97, "max": value}))
-        at += timedelta(minutes=1)
-    return station
+            self.station.error(at + length / 3, f"Past duration 0.{dice.randrange(999)} too large", "warning",
+                               template="Past duration <n> too large", category="timestamps")  # fmt: skip
+            self.station.error(at + length / 2, "av_interleaved_write_frame(): Broken pipe", category="network")
+        if hole in self.off:
+            self._complaints(hole)
+        return self.holes[hole] if hole else stop
+
+    def _complaints(self, at: datetime) -> None:
+        self.station.error(at + timedelta(seconds=1), "rtmp://a.rtmp.youtube.com/live2/***: I/O error", "critical",
+                           category="network", template="<url>: I/O error")  # fmt: skip
+        for number in range(8):
+            self.station.error(at + timedelta(seconds=20 * number), "Connection to a.rtmp.youtube.com:1935 failed",
+                               category="network", occurrences=3)  # fmt: skip
+
+    def _sessions(self) -> None:
+        for a, b in itertools.pairwise([self.start, *sorted(self.holes), self.end]):
+            begin = self.holes.get(a, a)
+            seconds = (b - begin).total_seconds()
+            self.station.session(
+                begin, b, end_kind="running" if b == self.end else "failed", pid=self.dice.randrange(9000),
+                cause=None if b == self.end else "av_interleaved_write_frame(): Broken pipe", cause_category="network",
+                frames=int(seconds * 30), drop_frames=self.dice.randrange(40), dup_frames=self.dice.randrange(10),
+                fps=30, speed_average=1.0, speed_worst=0.93, out_time_seconds=seconds,
+            )  # fmt: skip
+        self.station.session(
+            self.end - timedelta(days=6, hours=2), self.end - timedelta(days=6, hours=1), end_kind="killed"
+        )
+
+    def _metrics(self) -> None:
+        dice, at = self.dice, self.start
+        begin, length = next(iter(self.silent.items()))
+        while at < self.end:
+            if not begin + timedelta(minutes=3) < at < begin + length:
+                self.station.metric(at, "cpu_percent", 30 + 15 * dice.random(), "percent", service="host")
+                if not any(a < at < b for a, b in self.holes.items()):
+                    self._statistics(at)
+            at += timedelta(minutes=1)
+
+    def _statistics(self, at: datetime) -> None:
+        for metric, value in (
+            ("ffmpeg_fps", 30 - self.dice.random()), ("ffmpeg_speed", 1 - self.dice.random() / 50),
+            ("ffmpeg_bitrate_kbps", 2500 + self.dice.uniform(-200, 200)),
+        ):  # fmt: skip
+            self.station.metric(at, metric, round(value, 3), metadata=json.dumps({"min": value * 0.97, "max": value}))

@@ -103,7 +103,8 @@ WITH RECURSIVE walk AS (
     GROUP BY s.station
 ), gaps AS (
     -- A gap of at most evidence_seconds that a start ends is known: that line is near enough to all of it.
-    SELECT v.station, g, upper(g) - lower(g) > make_interval(secs => %(evidence_seconds)s) OR upper(g) = v.to_time AS doubtful
+    SELECT v.station, g,
+           upper(g) - lower(g) > make_interval(secs => %(evidence_seconds)s) OR NOT v.covered_mr @> upper(g) AS doubtful
     FROM service v, unnest(v.mr - v.covered_mr) g
 ), evidence AS (
     SELECT g.station, g.g, range_agg(tstzrange(e.first_at - make_interval(secs => %(evidence_seconds)s),
