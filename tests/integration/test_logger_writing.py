@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 import structlog
 
+import logging_module
 from logging_module import LoggingConfig, RadioLogger
 
 ROOT = Path(__file__).parents[2]
@@ -294,8 +295,6 @@ print(radio.failed_lines)
 
 
 def test_the_package_offers_three_names() -> None:
-    import logging_module  # noqa: PLC0415
-
     assert logging_module.__all__ == ["Analytics", "LoggingConfig", "RadioLogger"]
     assert set(logging_module.__all__) <= set(dir(logging_module))
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
