@@ -28,7 +28,9 @@ def track_started(
         rest["azuracast_song_id"] = rest.pop("id")
     fields: dict[str, Any] = {"kind": "track_started", "play_id": play_id}
     for name in _TRACK_FIELDS:
-        _add(fields, name, rest.pop(name, None))
+        value = rest.pop(name, None)
+        if value is not None:
+            fields[name] = value
     _add(fields, "loop_path", None if loop_path is None else str(loop_path))
     _add(fields, "ffmpeg_pid", ffmpeg_pid)
     inner = rest.get("metadata")

@@ -92,7 +92,13 @@ class LineFile:
         size = self._place_for(len(line))
         try:
             if size and size != self._own_end and not self._ends_with_line_end(size):
-                line = b"\n" + line
+                # Half a line, or one that another process is writing this moment: look again when nobody writes.
+                if self._lock_exclusive() and self._size_if_current() is None:
+                    self._append(line)  # rotated meanwhile
+                    return
+                size = os.fstat(self._fd).st_size
+                if size and not self._ends_with_line_end(size):
+                    line = b"\n" + line
             self._own_end = None
             written = os.write(self._fd, line)
             if written < len(line):

@@ -124,6 +124,7 @@ def test_many_writers_lose_tear_and_double_nothing(tmp_path: Path, processes: in
 
     path = tmp_path / "shared.log"
     records = [json.loads(line) for line in lines_of(path)]
+    assert not [name for name in tmp_path.iterdir() if b"\n\n" in name.read_bytes()], "no blank line either"
     seqs: dict[str, list[int]] = {}
     for record in records:
         seqs.setdefault(record["run_id"], []).append(record["seq"])
