@@ -5,6 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOGS ?= samples/logs
 PYTEST_ARGS ?= -n 2
+# The sample station says its name and zone in its JSON lines, FFmpeg does not.
+ifeq ($(LOGS),samples/logs)
+run: export RADIOLOG_STATION := Nightdrive FM
+run: export RADIOLOG_TIME_ZONE := Europe/Berlin
+endif
 
 .PHONY: run test check lint bench lock clean
 

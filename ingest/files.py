@@ -166,7 +166,7 @@ def folder_inodes(path: str) -> frozenset[tuple[int, int]]:
 
 
 class Source(NamedTuple):
-    """Where logs are: a folder with all below, one file, or a pattern of live names (their rotated ones belong to it)."""
+    """Where logs are: a folder with all below, one file, or a pattern of live names, rotated ones included."""
 
     path: str
     kind: Literal["folder", "file", "pattern"]

@@ -22,7 +22,7 @@ class RawLine(Struct, frozen=True, gc=False):
         start: byte offset of its first byte, in the (decompressed) file.
         end: byte offset after its terminator, so that lines tile the file.
         data: the bytes without the terminator; for a line above the limit, its first bytes only.
-        terminator: `\\n`, `\\r`, `\\r\\n`, or empty for the last line of a finished file.
+        terminator: LF, CR or CR LF, or empty for the last line of a finished file.
     """
 
     start: int

@@ -15,7 +15,9 @@ DEADLINE_SECONDS = 60.0
 
 def environment(config: LoggingConfig, **more: str) -> dict[str, str]:
     """The environment of a process that uses a test's database and log folder."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ
+    }
     return {
         **kept,
         "POSTGRES_HOST": str(config.postgres_host),

@@ -17,10 +17,10 @@ def init() -> None:
     Example: POSTGRES_HOST=db.example POSTGRES_PASSWORD=… radiolog db init
     """
     from ingest import schema
+    from ingest.cli.settings import configured
     from ingest.database import connect
-    from logging_module.config import LoggingConfig
 
-    connection = connect(LoggingConfig.from_env(), application_name="radiolog db init")
+    connection = connect(configured(), application_name="radiolog db init")
     try:
         schema.apply(connection)
         say(f"schema version {schema.SCHEMA_VERSION} is in place")
@@ -35,10 +35,10 @@ def check() -> None:
     Example: radiolog db check
     """
     from ingest import schema
+    from ingest.cli.settings import configured
     from ingest.database import connect
-    from logging_module.config import LoggingConfig
 
-    connection = connect(LoggingConfig.from_env(), application_name="radiolog db check")
+    connection = connect(configured(), application_name="radiolog db check")
     try:
         schema.require(connection)
         differences = schema.differences(connection)
@@ -57,10 +57,10 @@ def url() -> None:
 
     Example: psql "$(radiolog db url)"
     """
+    from ingest.cli.settings import configured
     from ingest.database import connect
-    from logging_module.config import LoggingConfig
 
-    config = LoggingConfig.from_env()
+    config = configured()
     connect(config, application_name="radiolog db url").close()
     text = config.database_url.render_as_string(hide_password=True)
     say(text.replace("postgresql+psycopg2://", "postgresql://").replace(":***@", "@"))
@@ -72,10 +72,10 @@ def stop() -> None:
 
     Example: radiolog db stop
     """
+    from ingest.cli.settings import configured
     from ingest.embedded import stop_server
-    from logging_module.config import LoggingConfig
 
-    say("stopped" if stop_server(LoggingConfig.from_env().data_dir) else "it was not running")
+    say("stopped" if stop_server(configured().data_dir) else "it was not running")
 
 
 @config_app.command()
@@ -84,9 +84,9 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="As one JSON objec
 
     Example: radiolog config show
     """
-    from logging_module.config import LoggingConfig
+    from ingest.cli.settings import configured
 
-    config = LoggingConfig.from_env()
+    config = configured()
     sources = config.sources()
     rows = [(name, str(getattr(config, name)), source) for name, source in sorted(sources.items())]
     if as_json:

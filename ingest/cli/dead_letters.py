@@ -20,13 +20,13 @@ def list_letters(
 
     Example: radiolog dead-letters list --reason bad_json --limit 20
     """
+    from ingest.cli.settings import configured
     from ingest.queries import load
     from ingest.schema import ready_connection
-    from logging_module.config import LoggingConfig
 
     columns = ("id", "path", "from_offset", "to_offset", "reason", "detail", "line", "parser", "parser_version",
                "arrived_at", "replayed_at")  # fmt: skip
-    connection = ready_connection(LoggingConfig.from_env(), application_name="radiolog dead-letters")
+    connection = ready_connection(configured(), application_name="radiolog dead-letters")
     try:
         with connection.cursor() as cursor:
             pattern = None if path is None else "%" + _literal(path) + "%"

@@ -11,6 +11,7 @@ import psycopg2
 
 from ingest import schema
 from ingest.cli.output import cell_text, one_line, say
+from ingest.cli.settings import configured
 from ingest.daemon import Daemon, Service, stopping_on_signals
 from ingest.database import connect, translate
 from ingest.demo import write_station
@@ -37,7 +38,7 @@ def run_demo(*, seconds: float | None, speed: float) -> None:
         speed: how many times faster than real time the writers are.
     """
     with tempfile.TemporaryDirectory(prefix="radiolog-demo-") as folder:
-        config = _demo_config(LoggingConfig.from_env(), Path(folder))
+        config = _demo_config(configured(), Path(folder))
         stop = threading.Event()
         with stopping_on_signals(stop.set), ThreadPoolExecutor(2) as pool:
             daemon = _daemon(config)

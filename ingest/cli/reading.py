@@ -20,11 +20,12 @@ def run() -> None:
 
     Example: LOG_PATH=/var/log/radio radiolog run
     """
+    from ingest.cli.settings import configured
     from ingest.daemon import Daemon, Service, stopping_on_signals
     from ingest.telemetry import Telemetry
     from ingest.wake import Waker
 
-    config = _config()
+    config = configured()
     telemetry = Telemetry(config.log_level)
     sources = _sources(config)
     service = Service(config, sources, "run", telemetry)
@@ -45,11 +46,12 @@ def once(
     Example: radiolog once /var/log/radio /backup/radio-2026-10
     """
     from ingest import files
+    from ingest.cli.settings import configured
     from ingest.daemon import Service, backfill, stopping_on_signals
     from ingest.errors import SourceError
     from ingest.telemetry import Telemetry
 
-    config = _config()
+    config = configured()
     for path in paths or [config.log_path]:
         if not path.exists():
             hint = "" if paths else "; set LOG_PATH to the folder that your services write to"
@@ -76,12 +78,13 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As one JSON obj
     Example: radiolog status --json | jq .files
     """
     from ingest import files
+    from ingest.cli.settings import configured
     from ingest.queries import load
     from ingest.schema import ready_connection
     from ingest.store import LIVE_SECONDS
 
     sql = load("ingest", "store.sql")
-    connection = ready_connection(_config(), application_name="radiolog status")
+    connection = ready_connection(configured(), application_name="radiolog status")
     try:
         with connection.cursor() as cursor:
             parameters = {"machine": files.machine_id()[:64], "live_seconds": LIVE_SECONDS}
@@ -164,19 +167,11 @@ def _with_lag(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "lag_bytes": lag_bytes, "lag_seconds": round(lag_seconds, 1)}
 
 
-def _config() -> "LoggingConfig":
-    from logging_module.config import LoggingConfig
-
-    config = LoggingConfig.from_env()
-    config.validate()
-    return config
-
-
 def _sources(config: "LoggingConfig") -> "tuple[Source, ...]":
     from ingest import files
 
-    configured = [files.Source(str(config.log_path.absolute()), "folder"), *map(files.pattern_of, config.extra_paths)]
-    return tuple(dict.fromkeys(configured))
+    places = [files.Source(str(config.log_path.absolute()), "folder"), *map(files.pattern_of, config.extra_paths)]
+    return tuple(dict.fromkeys(places))
 
 
 class _progress_bar:  # noqa: N801 (used as a function)

@@ -40,11 +40,11 @@ def stats(
 
     Example: radiolog stats --days 30
     """
-    from logging_module.config import LoggingConfig
+    from ingest.cli.settings import configured
     from reports.analytics import Analytics
     from reports.terminal import render_stats, stats_as_json
 
-    with Analytics(LoggingConfig.from_env()) as analytics:
+    with Analytics(configured()) as analytics:
         if as_json:
             say_json(stats_as_json(analytics, days=days, start=start, end=end, station=station))
             return
@@ -82,11 +82,11 @@ def report(
 
     Example: radiolog report --days 7 --format html
     """
-    from logging_module.config import LoggingConfig
+    from ingest.cli.settings import configured
     from reports.generate_report import generate
 
     for path in generate(
-        LoggingConfig.from_env(), days=days, start=start, end=end, station=station, format_=format_.value,
+        configured(), days=days, start=start, end=end, station=station, format_=format_.value,
         output_dir=output_dir, name=name,
     ):  # fmt: skip
         say(str(path))
@@ -106,11 +106,11 @@ def export(
 
     Example: radiolog export --days 30 --include-errors
     """
-    from logging_module.config import LoggingConfig
+    from ingest.cli.settings import configured
     from reports.export_analytics import export as export_files
 
     for path in export_files(
-        LoggingConfig.from_env(), days=days, start=start, end=end, station=station, output_dir=output_dir,
+        configured(), days=days, start=start, end=end, station=station, output_dir=output_dir,
         include_errors=include_errors, include_metrics=include_metrics, excel=excel,
     ):  # fmt: skip
         say(str(path))
