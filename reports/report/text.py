@@ -41,19 +41,27 @@ def sparkline(series: Sequence[float | None]) -> str:
 
 def width_of(text: str) -> int:
     """Columns that a terminal gives to a text: wide East Asian characters take two, combining marks none."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
+    return sum(map(_columns, text))
 
 
 def fitted(text: str, columns: int) -> str:
     """Text made visible, cut and padded to exactly so many columns."""
-    shown = visible(text)
-    if width_of(shown) > columns:
-        while shown and width_of(shown) > columns - 1:
-            shown = shown[:-1]
-        shown += "…"
+    shown = visible(text[: 4 * columns])  # a cell takes no more characters than that, marks included
+    if len(text) > 4 * columns or width_of(shown) > columns:
+        kept, used = [], 0
+        for char in shown:
+            used += _columns(char)
+            if used > columns - 1:
+                break
+            kept.append(char)
+        shown = "".join(kept) + "…"
     return shown + " " * (columns - width_of(shown))
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def _head(report: Report) -> list[str]:

@@ -288,7 +288,7 @@ def test_track_history_matches_by_key(analytics: Analytics, database: Database) 
 
 def test_outages_and_uptime(analytics: Analytics, database: Database) -> None:
     store(database, small_history())
-    window = {"start": ago(days=1, hours=2), "end": ago(days=1, hours=1)}
+    window: dict[str, Any] = {"start": ago(days=1, hours=2), "end": ago(days=1, hours=1)}
     (outage,) = analytics.get_outages(**window)
     assert outage == {
         "station": "radio", "start": ago(days=1, hours=1, minutes=30), "end": ago(days=1, hours=1, minutes=20),

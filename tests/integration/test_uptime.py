@@ -335,11 +335,11 @@ def recounted(
             state[index:end] = ["up"] * (end - index)
         index = end
     outages, on_air = 0, 60
-    for second in state:
-        if second == "down":
+    for name in state:
+        if name == "down":
             outages += on_air >= 60
             on_air = 0
-        on_air += second == "up"
+        on_air += name == "up"
     return {name: state.count(name) for name in ("up", "down", "unknown", "maintenance")}, outages
 
 

@@ -1,0 +1,75 @@
+"""Spans of time: what arguments mean, and calendar days."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.window import RangeError, Window, local_date, local_day, parse_instant, resolve, zone_named
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_days_are_counted_back_from_now() -> None:
+    assert resolve(7, NOW) == Window(NOW - timedelta(days=7), NOW)
+    assert resolve(0.5, NOW).seconds == 43_200
+    assert resolve(7, NOW).before == Window(NOW - timedelta(days=14), NOW - timedelta(days=7))
+
+
+def test_start_and_end() -> None:
+    assert resolve(7, NOW, start=date(2026, 11, 20), zone=BERLIN) == Window(datetime(2026, 11, 19, 23, tzinfo=UTC), NOW)
+    assert resolve(2, NOW, end=date(2026, 11, 20)).start == datetime(2026, 11, 18, tzinfo=UTC)
+    naive = datetime(2026, 11, 20, 6)  # noqa: DTZ001 (as typer gives it)
+    assert resolve(7, NOW, start=naive, zone=BERLIN).start == datetime(2026, 11, 20, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("days", [0, -1, 36_526, float("nan"), float("inf")])
+def test_absurd_days(days: float) -> None:
+    with pytest.raises(RangeError, match="days must be"):
+        resolve(days, NOW)
+
+
+def test_start_not_before_end() -> None:
+    for start in (NOW, NOW + timedelta(seconds=1)):
+        with pytest.raises(RangeError, match="must be before the end"):
+            resolve(7, NOW, start=start, end=NOW)
+
+
+def test_before_the_year_one() -> None:
+    with pytest.raises(RangeError):
+        resolve(36_525, NOW, end=datetime(50, 1, 1, tzinfo=UTC))
+    with pytest.raises(RangeError):
+        resolve(7, NOW, start=date(1, 1, 1), zone=BERLIN)
+
+
+def test_texts() -> None:
+    assert parse_instant("2026-11-24", BERLIN) == datetime(2026, 11, 23, 23, tzinfo=UTC)
+    assert parse_instant(" 2026-11-24T06:00:00Z ", BERLIN) == datetime(2026, 11, 24, 6, tzinfo=UTC)
+    for text in ("", "yesterday", "2026-13-01", "0001-01-01"):
+        with pytest.raises(RangeError):
+            parse_instant(text, BERLIN)
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 6, 1), 24)])
+def test_local_days(day: date, hours: int) -> None:
+    assert local_day(day, BERLIN).seconds == hours * 3600
+
+
+@given(
+    st.dates(date(1990, 1, 1), date(2036, 1, 1)),
+    st.sampled_from(["Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"]),
+)
+def test_every_moment_of_a_day_belongs_to_it(day: date, name: str) -> None:
+    zone = ZoneInfo(name)
+    window = local_day(day, zone)
+    if window.start < window.end:  # some zones skipped a whole day once
+        assert local_date(window.start, zone) == day
+        assert local_date(window.end - timedelta(microseconds=1), zone) == day
+
+
+def test_unknown_zone_is_utc() -> None:
+    assert zone_named("Mars/Olympus").key == "UTC"
+    assert zone_named("").key == "UTC"
