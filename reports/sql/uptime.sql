@@ -73,6 +73,9 @@ WITH RECURSIVE walk AS (
     -- A play of more than a day that no heartbeat supports is a wrong clock, not a play.
     SELECT station, started_at, ended_by, least(ended_at, %(now)s::timestamptz) AS ended_at FROM ended
     WHERE has_beat OR ended_at - started_at <= interval '24 hours'
+), edge AS (
+    SELECT b.station, bool_or(b.ended_at >= s.from_time) AS played_up_to_it
+    FROM believed b JOIN stage s USING (station) WHERE b.started_at < s.from_time GROUP BY b.station
 ), covered AS (
     SELECT s.station, coalesce(range_agg(tstzrange(b.started_at, b.ended_at)) FILTER (WHERE b.ended_at > b.started_at), '{}') AS mr
     FROM stage s LEFT JOIN believed b ON b.station = s.station
@@ -153,7 +156,7 @@ WITH RECURSIVE walk AS (
         ('up', v.mr - coalesce(d.mr, '{}') - coalesce(u.mr, '{}')), ('down', coalesce(d.mr, '{}')),
         ('unknown', coalesce(u.mr, '{}')), ('maintenance', v.planned_mr)) x(state, mr)
     CROSS JOIN LATERAL unnest(x.mr) r
-), days AS (
+), days AS MATERIALIZED (
     SELECT d::date AS day, tstzrange(d::timestamp AT TIME ZONE %(zone)s, (d::date + 1)::timestamp AT TIME ZONE %(zone)s) AS span
     FROM generate_series((%(from_time)s::timestamptz AT TIME ZONE %(zone)s)::date::timestamp,
                          (%(to_time)s::timestamptz AT TIME ZONE %(zone)s)::date::timestamp, interval '1 day') d
@@ -183,13 +186,11 @@ UNION ALL
 SELECT 'span', station, NULL, state, lower(span), upper(span), seconds::float8, false, false, '' FROM states
 UNION ALL
 SELECT 'outage', o.station, NULL, 'down', o.from_time, o.to_time, o.seconds::float8,
-       o.from_time = s.from_time AND s.first_at < s.from_time
-           AND NOT EXISTS (SELECT FROM believed b WHERE b.station = o.station AND b.ended_at >= s.from_time
-                           AND b.started_at < s.from_time),
+       o.from_time = s.from_time AND s.first_at < s.from_time AND NOT coalesce(e.played_up_to_it, false),
        o.to_time = s.to_time AND s.to_time >= %(now)s,
-       coalesce((SELECT b.ended_by FROM believed b WHERE b.station = o.station AND b.ended_at <= o.from_time
-                 ORDER BY b.ended_at DESC LIMIT 1), '')
-FROM outages o JOIN stage s USING (station)
+       coalesce((SELECT p.ended_by FROM play_history p WHERE p.station = o.station AND p.started_at < o.from_time
+                 ORDER BY p.started_at DESC LIMIT 1), '')
+FROM outages o JOIN stage s USING (station) LEFT JOIN edge e USING (station)
 ORDER BY kind, station, from_time, day, state
 
 -- What went wrong next to each outage: the encoder's exit, else the nearest error. Parameters: stations, from_times,
