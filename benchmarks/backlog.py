@@ -35,8 +35,13 @@ def write_lines(path: Path, count: int) -> None:
                 name = chance.choice(["cpu_percent", "memory_percent", "listeners", "encoder_speed"])
                 line |= {"event": "metric", "metric_name": name, "metric_value": round(chance.uniform(0, 100), 2)}
             elif kind < 0.9:
-                line |= {"event": "track_started", "artist": f"Artist {chance.randint(1, 200)}", "duration": 180,
-                         "title": f"Title {chance.randint(1, 2000)}", "play_id": f"{number:08x}-0000-4000-8000-0123456789ab"}  # fmt: skip
+                line |= {
+                    "event": "track_started",
+                    "artist": f"Artist {chance.randint(1, 200)}",
+                    "title": f"Title {chance.randint(1, 2000)}",
+                    "duration": 180,
+                    "play_id": f"{number:08x}-0000-4000-8000-0123456789ab",
+                }
             else:
                 line |= {
                     "event": f"upstream failed after {number} ms",

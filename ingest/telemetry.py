@@ -17,9 +17,13 @@ class Telemetry:
     Args:
         level: name of the least severe level that is written.
         stream: where to; None for nowhere.
+        unsaid: facts that are counted only, because the caller says them in its own way.
     """
 
-    def __init__(self, level: str = "INFO", stream: TextIO | None = sys.stderr) -> None:
+    def __init__(
+        self, level: str = "INFO", stream: TextIO | None = sys.stderr, *, unsaid: frozenset[str] = frozenset()
+    ) -> None:
+        self._unsaid = unsaid
         self.counters: dict[str, int] = {}
         self._log: Any = None
         if stream is not None:
@@ -37,7 +41,7 @@ class Telemetry:
 
     def _say(self, level: str, fact: str, **fields: Any) -> None:
         self.counters[fact] = self.counters.get(fact, 0) + 1
-        if self._log is not None:
+        if self._log is not None and fact not in self._unsaid:
             getattr(self._log, level)(fact, **fields)
 
     def started(self, instance: str, epoch: int, roots: list[str]) -> None:

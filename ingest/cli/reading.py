@@ -57,7 +57,7 @@ def once(
             hint = "" if paths else "; set LOG_PATH to the folder that your services write to"
             raise SourceError(f"{path}: no such file or folder{hint}")
     sources = tuple(files.source_of(path.absolute()) for path in paths) if paths else _sources(config)
-    telemetry = Telemetry("WARNING" if not config.debug else "DEBUG")
+    telemetry = Telemetry("DEBUG" if config.debug else "WARNING", unsaid=frozenset({"lines_dead_lettered"}))
     service = Service(config, sources, f"once-{time.time_ns():x}", telemetry, defer=True)
     asked: list[bool] = []
     try:

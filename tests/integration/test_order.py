@@ -1,7 +1,9 @@
 """The order in which files are read, and by how many connections at once, does not change what the tables say."""
 
+import dataclasses
 import json
 import random
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -109,3 +111,19 @@ def test_any_order_over_several_connections_gives_the_same_tables(database: Data
     for seed in range(6):
         clear(database)
         assert read_permuted(database, database.config.log_path, random.Random(seed)) == expected, f"seed {seed}"
+
+
+@pytest.mark.slow
+def test_the_sample_files_in_any_order_give_the_same_tables(database: Database) -> None:
+    samples = Path(__file__).parents[2] / "samples" / "logs"
+    for log in samples.iterdir():
+        shutil.copy2(log, database.config.log_path)
+    config = database.config.model_copy(update={"station": "Nightdrive FM", "time_zone": "Europe/Berlin"})
+    database = dataclasses.replace(database, config=config)
+    read_once(config)
+    expected = contents(database)
+    assert len(expected["play_history"]) == 405
+
+    for seed in range(3):
+        clear(database)
+        assert read_permuted(database, config.log_path, random.Random(seed)) == expected, f"seed {seed}"
