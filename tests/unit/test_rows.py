@@ -62,9 +62,7 @@ def test_a_line_without_time_gets_its_arrival_or_the_files_time() -> None:
 
 
 def test_a_line_keeps_its_own_words() -> None:
-    event = Metric(
-        name="m", value=1, timestamp=AT, time_quality=TimeQuality.EXACT, station="s", service="x", host="h"
-    )
+    event = Metric(name="m", value=1, timestamp=AT, time_quality=TimeQuality.EXACT, station="s", service="x", host="h")
     row = rows(build(event), "system_metrics", METRIC_COLUMNS)[0]
     assert (row["timestamp"], row["time_quality"], row["station"], row["service"], row["host"]) == (
         AT, "exact", "s", "x", "h",
@@ -113,7 +111,11 @@ def test_statistics_are_sampled_with_their_range() -> None:
 
     speeds = [row for row in rows(batch, "system_metrics", METRIC_COLUMNS) if row["metric_name"] == "ffmpeg_speed"]
     assert [row["metric_value"] for row in speeds] == [1.0, 0.9, 0.8, 0.76]
-    assert (speeds[1]["metadata"]["min"], speeds[1]["metadata"]["max"], speeds[1]["metadata"]["lines"]) == (0.9, 0.99, 10)
+    assert (speeds[1]["metadata"]["min"], speeds[1]["metadata"]["max"], speeds[1]["metadata"]["lines"]) == (
+        0.9,
+        0.99,
+        10,
+    )
     assert batch.dispositions == {"stored": 4, "folded": 23}
     (session,) = batch.sessions
     assert (session["end_kind"], session["progress_count"], session["frames"], session["speed_worst"]) == (
