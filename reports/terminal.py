@@ -89,8 +89,9 @@ def render_stats(
 
 def _figures(found: dict[str, Any]) -> list[tuple[str, str]]:
     plays, uptime, encoder = found["plays"], found["uptime"], found["encoder"]
+    known = f"{percent(uptime['uptime_percent'])} of the known time"
     figures = [
-        ("Playout uptime", f"{percent(uptime['uptime_percent'])} of the known time"),
+        ("Playout uptime", known if uptime["up_seconds"] + uptime["down_seconds"] else "not known"),
         ("Known time", percent(uptime["coverage_percent"])),
         ("Interruptions", f"{count(uptime['interruptions'])}, {count(uptime['outages'])} of them outages"),
         (

@@ -1,6 +1,7 @@
 """The plain lists of a report: encoder, host, data coverage, definitions. Pure."""
 
 from reports.report.findings import Findings
+from reports.report.key_figures import COMPARABLE_COVERAGE
 from reports.report.model import Fact
 from reports.report.wording import count, decimal, duration, percent, size
 
@@ -45,8 +46,10 @@ def host_facts(findings: Findings) -> tuple[Fact, ...]:
 def coverage_facts(findings: Findings) -> tuple[Fact, ...]:
     """What the figures rest on, and what is missing from them."""
     coverage, total = findings.coverage, findings.uptime.total
+    share = f"{percent(total.coverage_percent)} of {duration(total.service)} in service"
+    known = share if total.service else "no station was in service"
     facts = [
-        Fact("Known time", f"{percent(total.coverage_percent)} of {duration(total.service)} in service"),
+        Fact("Known time", known),
         Fact("Time without data", duration(total.unknown)),
         Fact("Planned maintenance", duration(total.maintenance)),
         Fact("Log lines read so far", f"{count(coverage['lines'])} from {count(coverage['files'])} files"),
@@ -59,7 +62,7 @@ def coverage_facts(findings: Findings) -> tuple[Fact, ...]:
         facts.append(Fact("Not worked out yet", f"{count(coverage['underived'])} spans wait for the bookkeeper"))
     if not findings.previous_uptime.total.service:
         facts.append(Fact("Comparison", "none: there is no data of the period before"))
-    elif not findings.previous_uptime.total.coverage_percent >= 90:
+    elif findings.previous_uptime.total.coverage_percent < COMPARABLE_COVERAGE:
         facts.append(Fact("Comparison", "none: too little is known of the period before"))
     return tuple(facts)
 

@@ -1,6 +1,7 @@
 """The row of key figures with their change against the period before. Pure."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 from reports.report.findings import Findings
@@ -11,6 +12,7 @@ from reports.window import local_date
 
 # Below this coverage of the period before, a comparison would compare with what nobody knows.
 COMPARABLE_COVERAGE = 90.0
+NOT_KNOWN = "not known"
 
 
 def key_figures(findings: Findings, days: tuple[date, ...], *, comparable: bool) -> tuple[Kpi, ...]:
@@ -28,7 +30,7 @@ def key_figures(findings: Findings, days: tuple[date, ...], *, comparable: bool)
         for day in days
     ]
     known = tuple(seconds.up + seconds.down > 0 for seconds in by_day)
-    return (
+    figures = (
         _kpi("Playout uptime", now.total.uptime_percent, before.total.uptime_percent, percent, comparable,
              up_is_good=True, points=True, note=f"{percent(now.total.coverage_percent)} of the time is known",
              series=tuple(s.uptime_percent if k else None for s, k in zip(by_day, known, strict=True)),
@@ -48,6 +50,12 @@ def key_figures(findings: Findings, days: tuple[date, ...], *, comparable: bool)
              note=f"{findings.plays['error_rate']:.1f} % of plays had one",
              series=tuple(float(findings.errors_by_day.get(day, 0)) for day in days), series_label="errors by day"),
     )  # fmt: skip
+    if any(known) or now.total.service:
+        return figures
+    return (
+        replace(figures[0], value=NOT_KNOWN, note="no play ever started before the end of the period"),
+        *figures[1:],
+    )
 
 
 def _kpi(  # noqa: PLR0913 (one call a figure, every part named there)

@@ -39,8 +39,8 @@ SELECT (SELECT count(*) FROM play_history) AS plays,
        (SELECT count(*) FROM ingest_gaps) AS gaps
 
 -- name: errors_by_severity
-SELECT severity, sum(occurrences)::bigint AS errors, count(*) AS rows, count(*) FILTER (WHERE noise) AS noise_rows
-FROM error_log GROUP BY severity
+SELECT severity, sum(occurrences)::bigint AS errors
+FROM error_log WHERE NOT noise GROUP BY severity
 ORDER BY array_position(ARRAY['critical', 'error', 'warning', 'info'], severity::text)
 
 -- The first and the last moment that a play, an error or an encoder session tells of.

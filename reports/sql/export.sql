@@ -1,4 +1,4 @@
--- The rows of exports, in the order of the columns of the files (docs/export.md): append columns only at the end.
+-- The rows of exports, in the order of the columns of the files: append columns only at the end.
 -- export_text and export_time are functions of schema.sql. Parameters: station (NULL: all), from_time, to_time.
 
 -- name: play_history

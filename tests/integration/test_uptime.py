@@ -1,57 +1,22 @@
-"""Playout uptime against a real PostgreSQL: the worked fixture, an independent recount, and what must always hold."""
+"""Playout uptime against a real PostgreSQL: the worked fixture, and every rule of docs/uptime.md by itself."""
 
-import random
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from fix_postgres import Database
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from station_kit import Station
+from uptime_kit import START, Asker, at, fill
 
-from reports.reader import Reader
-from reports.uptime import Rules, Seconds, Uptime, read_uptime
-from reports.window import Window
-
-START = datetime(2026, 11, 20, tzinfo=UTC)
-RULES = Rules(gap_seconds=10, max_open_seconds=900)
-END = START + timedelta(minutes=30)
-Read = Callable[..., Uptime]
-
-slow_examples = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-
-
-def at(minutes: float, seconds: float = 0) -> datetime:
-    return START + timedelta(minutes=minutes, seconds=seconds)
-
-
-def fill(database: Database, *stations: Station) -> None:
-    tables = ("play_history", "error_log", "system_metrics", "stream_sessions", "maintenance_windows", "stations")
-    with closing(database.connect()) as connection:
-        with connection, connection.cursor() as cursor:
-            cursor.execute("; ".join(f"DELETE FROM {table}" for table in tables))
-        for station in stations:
-            station.store(connection)
+from reports.uptime import Seconds, Uptime
 
 
 @pytest.fixture
-def read(database: Database) -> Iterator[Read]:
-    reader = Reader(database.config)
-
-    def ask(
-        start: datetime = START, end: datetime = END, *, now: datetime | None = None, zone: str = "UTC",
-        station: str | None = None, rules: Rules = RULES,
-    ) -> Uptime:  # fmt: skip
-        window = Window(start, end)
-        return read_uptime(reader, window, now=now or end + timedelta(hours=1), zone=zone, rules=rules, station=station)
-
-    yield ask
-    reader.close()
+def read(database: Database) -> Iterator[Asker]:
+    asker = Asker(database)
+    yield asker
+    asker.close()
 
 
 def worked_fixture() -> Station:
@@ -67,7 +32,7 @@ def worked_fixture() -> Station:
     return station
 
 
-def test_worked_fixture(database: Database, read: Read) -> None:
+def test_worked_fixture(database: Database, read: Asker) -> None:
     fill(database, worked_fixture())
     uptime = read()
     assert uptime.total == Seconds(up=1110, down=690)
@@ -80,7 +45,7 @@ def test_worked_fixture(database: Database, read: Read) -> None:
     assert not outage.ongoing
 
 
-def test_silence_of_all_services_is_unknown_not_down(database: Database, read: Read) -> None:
+def test_silence_of_all_services_is_unknown_not_down(database: Database, read: Asker) -> None:
     """Evidence reaches 2 min around each line: the start at 7:00 knows until 9:00, the one at 20:00 from 18:00 on."""
     station = worked_fixture()
     del station.rows["system_metrics"]
@@ -91,7 +56,7 @@ def test_silence_of_all_services_is_unknown_not_down(database: Database, read: R
     assert len(uptime.outages) == 1, "the unknown part does not make two outages of it"
 
 
-def test_no_play_at_all(database: Database, read: Read) -> None:
+def test_no_play_at_all(database: Database, read: Asker) -> None:
     fill(database)
     assert read() == Uptime()
     station = Station()
@@ -100,7 +65,7 @@ def test_no_play_at_all(database: Database, read: Read) -> None:
     assert read().total == Seconds(), "a station without a play is not 100 % up"
 
 
-def test_maintenance_is_out_of_service(database: Database, read: Read) -> None:
+def test_maintenance_is_out_of_service(database: Database, read: Asker) -> None:
     station = worked_fixture()
     station.maintenance(at(10), at(15))
     station.maintenance(at(14), at(16))
@@ -110,7 +75,7 @@ def test_maintenance_is_out_of_service(database: Database, read: Read) -> None:
     assert len(uptime.outages) == 1
 
 
-def test_gap_up_to_the_threshold_is_bridged_one_above_counts_in_full(database: Database, read: Read) -> None:
+def test_gap_up_to_the_threshold_is_bridged_one_above_counts_in_full(database: Database, read: Asker) -> None:
     for gap, down in ((10, 0), (11, 11)):
         station = Station()
         station.play(at(0), at(10))
@@ -120,7 +85,7 @@ def test_gap_up_to_the_threshold_is_bridged_one_above_counts_in_full(database: D
         assert read().total.down == down
 
 
-def test_short_returns_do_not_split_an_outage(database: Database, read: Read) -> None:
+def test_short_returns_do_not_split_an_outage(database: Database, read: Asker) -> None:
     for back_seconds, outages in ((59, 1), (60, 2)):
         station = Station()
         station.play(at(0), at(5))
@@ -133,7 +98,7 @@ def test_short_returns_do_not_split_an_outage(database: Database, read: Read) ->
         assert uptime.total.down == 600 - back_seconds
 
 
-def test_outage_that_began_before_the_window_is_clipped_and_not_counted(database: Database, read: Read) -> None:
+def test_outage_that_began_before_the_window_is_clipped_and_not_counted(database: Database, read: Asker) -> None:
     station = Station()
     station.play(at(-60), at(-10))
     station.play(at(5), at(31))
@@ -146,7 +111,7 @@ def test_outage_that_began_before_the_window_is_clipped_and_not_counted(database
     assert uptime.outage_count == 0
 
 
-def test_station_counts_from_its_first_play(database: Database, read: Read) -> None:
+def test_station_counts_from_its_first_play(database: Database, read: Asker) -> None:
     station = Station()
     station.heartbeats(at(0), at(31))
     station.play(at(20), at(31))
@@ -154,7 +119,7 @@ def test_station_counts_from_its_first_play(database: Database, read: Read) -> N
     assert read().total == Seconds(up=600)
 
 
-def test_open_play(database: Database, read: Read) -> None:
+def test_open_play(database: Database, read: Asker) -> None:
     """Its heartbeats bound it; without any its length; without that max_open; and always the present."""
     cases: list[tuple[dict[str, Any], tuple[float, float] | None, float]] = [
         ({}, None, 15),  # max_open
@@ -178,7 +143,7 @@ def test_open_play(database: Database, read: Read) -> None:
         assert [outage.ongoing for outage in uptime.outages] == ([True] if expected_minutes < 30 else [])
 
 
-def test_end_that_follows_from_a_length_gives_way_to_heartbeats(database: Database, read: Read) -> None:
+def test_end_that_follows_from_a_length_gives_way_to_heartbeats(database: Database, read: Asker) -> None:
     """One file looped for hours: the writer says nothing, the encoder goes on."""
     station = Station()
     station.play(at(0), at(15), ended_by="max_open")
@@ -189,7 +154,7 @@ def test_end_that_follows_from_a_length_gives_way_to_heartbeats(database: Databa
     assert read().total == Seconds(up=25 * 60 + 2 * 60, down=180)
 
 
-def test_play_of_more_than_a_day_needs_heartbeats(database: Database, read: Read) -> None:
+def test_play_of_more_than_a_day_needs_heartbeats(database: Database, read: Asker) -> None:
     station = Station()
     station.play(at(-3000), at(60))
     station.heartbeats(at(-3), at(31))
@@ -202,14 +167,14 @@ def test_play_of_more_than_a_day_needs_heartbeats(database: Database, read: Read
     assert read().total == Seconds(up=1800)
 
 
-def test_plays_of_an_impossible_time_are_no_plays(database: Database, read: Read) -> None:
+def test_plays_of_an_impossible_time_are_no_plays(database: Database, read: Asker) -> None:
     station = worked_fixture()
     station.play(at(8), at(20), time_quality="unknown")
     fill(database, station)
     assert read().total.down == 690
 
 
-def test_bytes_lost_unread_make_the_time_around_them_unknown(database: Database, read: Read) -> None:
+def test_bytes_lost_unread_make_the_time_around_them_unknown(database: Database, read: Asker) -> None:
     station = Station()
     station.play(at(-5), at(5), generation=1, line_offset=0)
     station.play(at(20), at(40), generation=1, line_offset=900)
@@ -227,7 +192,7 @@ def test_bytes_lost_unread_make_the_time_around_them_unknown(database: Database,
     assert read().total == Seconds(up=900, unknown=900)
 
 
-def test_crashes_that_were_bridged_are_interruptions(database: Database, read: Read) -> None:
+def test_crashes_that_were_bridged_are_interruptions(database: Database, read: Asker) -> None:
     station = Station()
     station.play(at(-5), at(31))
     station.heartbeats(at(-5), at(31))
@@ -238,7 +203,7 @@ def test_crashes_that_were_bridged_are_interruptions(database: Database, read: R
     assert (uptime.outage_count, uptime.bridged_crashes, uptime.interruptions) == (0, 2, 2)
 
 
-def test_crash_that_caused_the_outage_counts_once_and_names_it(database: Database, read: Read) -> None:
+def test_crash_that_caused_the_outage_counts_once_and_names_it(database: Database, read: Asker) -> None:
     station = worked_fixture()
     station.session(at(0), at(8, 30), end_kind="failed", cause="Broken pipe", cause_category="network")
     station.error(at(8, 31), "something else")
@@ -250,7 +215,7 @@ def test_crash_that_caused_the_outage_counts_once_and_names_it(database: Databas
     )  # fmt: skip
 
 
-def test_nearest_error_is_the_cause_where_no_encoder_ended(database: Database, read: Read) -> None:
+def test_nearest_error_is_the_cause_where_no_encoder_ended(database: Database, read: Asker) -> None:
     station = worked_fixture()
     station.error(at(7), "long before")
     station.error(at(8, 28), "just before", noise=True)
@@ -260,7 +225,7 @@ def test_nearest_error_is_the_cause_where_no_encoder_ended(database: Database, r
     assert read().outages[0].cause == "just behind"
 
 
-def test_two_stations_are_apart_and_their_seconds_are_summed(database: Database, read: Read) -> None:
+def test_two_stations_are_apart_and_their_seconds_are_summed(database: Database, read: Asker) -> None:
     other = Station("other")
     other.play(at(-1), at(15))
     other.heartbeats(at(-1), at(30))
@@ -273,7 +238,7 @@ def test_two_stations_are_apart_and_their_seconds_are_summed(database: Database,
     assert read(station="nobody") == Uptime()
 
 
-def test_what_lies_behind_the_present_does_not_count(database: Database, read: Read) -> None:
+def test_what_lies_behind_the_present_does_not_count(database: Database, read: Asker) -> None:
     fill(database, worked_fixture())
     assert read(now=at(10)).total == Seconds(up=510, down=90)
     assert read(now=at(-1)) == Uptime()
@@ -282,7 +247,7 @@ def test_what_lies_behind_the_present_does_not_count(database: Database, read: R
 @pytest.mark.parametrize(
     ("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 11, 20), 24)]
 )
-def test_days_are_local_and_as_long_as_they_are(database: Database, read: Read, day: date, hours: int) -> None:
+def test_days_are_local_and_as_long_as_they_are(database: Database, read: Asker, day: date, hours: int) -> None:
     noon = datetime(day.year, day.month, day.day, 11, tzinfo=UTC)
     station = Station(zone="Europe/Berlin")
     for hour in range(-60, 60, 6):
@@ -292,112 +257,3 @@ def test_days_are_local_and_as_long_as_they_are(database: Database, read: Read, 
     uptime = read(*window, now=window[1], zone="Europe/Berlin")
     assert uptime.by_day[day] == Seconds(up=hours * 3600)
     assert sum((seconds for seconds in uptime.by_day.values()), Seconds()) == uptime.total == Seconds(up=96 * 3600)
-
-
-# ---------------------------------------------------------------------------------------------- properties
-
-HORIZON = 3600
-spans = st.tuples(st.integers(-300, HORIZON + 60), st.integers(1, 900)).map(lambda pair: (pair[0], sum(pair)))
-moments = st.integers(-200, HORIZON + 200)
-
-
-def planted(plays: list[tuple[int, int]], lines: list[int], planned: list[tuple[int, int]]) -> Station:
-    station = Station()
-    for start, end in plays:
-        station.play(at(0, start), at(0, end))
-    for line in lines:
-        station.metric(at(0, line), "cpu_percent", 1)
-    for start, end in planned:
-        station.maintenance(at(0, start), at(0, end))
-    return station
-
-
-def recounted(
-    plays: list[tuple[int, int]], lines: list[int], planned: list[tuple[int, int]]
-) -> tuple[dict[str, int], int]:
-    """Second by second, as docs/uptime.md says it; gives the seconds of each state and the number of outages."""
-    first = max(0, min(start for start, _ in plays))
-    evidence = [*lines, *(start for start, _ in plays)]
-    state: list[str] = []
-    for second in range(first, HORIZON):
-        if any(a <= second < b for a, b in planned):
-            state.append("maintenance")
-        elif any(a <= second < b for a, b in plays):
-            state.append("up")
-        else:
-            state.append("down" if any(e - 120 <= second < e + 120 for e in evidence) else "unknown")
-    index = 0
-    while index < len(state):
-        end = index
-        while end < len(state) and state[end] == state[index]:
-            end += 1
-        if state[index] == "down" and end - index <= 10:
-            state[index:end] = ["up"] * (end - index)
-        index = end
-    outages, on_air = 0, 60
-    for name in state:
-        if name == "down":
-            outages += on_air >= 60
-            on_air = 0
-        on_air += name == "up"
-    return {name: state.count(name) for name in ("up", "down", "unknown", "maintenance")}, outages
-
-
-@slow_examples
-@given(
-    plays=st.lists(spans, min_size=1, max_size=10), lines=st.lists(moments, max_size=12),
-    planned=st.lists(spans, max_size=2),
-)  # fmt: skip
-def test_equals_a_recount_second_by_second(
-    database: Database, read: Read, plays: list[tuple[int, int]], lines: list[int], planned: list[tuple[int, int]]
-) -> None:
-    plays.append((HORIZON + 3000, HORIZON + 3001))  # so that the last one in the window is not the running one
-    fill(database, planted(plays, lines, planned))
-    uptime = read(START, at(0, HORIZON), now=at(0, 2 * HORIZON))
-    seconds, outages = recounted(plays, lines, planned)
-    assert uptime.total == Seconds(**{name: float(value) for name, value in seconds.items()})
-    assert len(uptime.outages) == outages
-    assert 0 <= uptime.total.uptime_percent <= 100
-    assert 0 <= uptime.total.coverage_percent <= 100
-
-
-@slow_examples
-@given(plays=st.lists(spans, min_size=1, max_size=8), extra=st.data(), seed=st.integers(0, 9))
-def test_order_duplicates_and_overlaps_never_lower_uptime(
-    database: Database, read: Read, plays: list[tuple[int, int]], extra: st.DataObject, seed: int
-) -> None:
-    lines = list(range(-200, HORIZON + 200, 60))
-    fill(database, planted(plays, lines, []))
-    before = read(START, at(0, HORIZON), now=at(0, 2 * HORIZON))
-
-    shuffled = plays + extra.draw(st.lists(st.sampled_from(plays), max_size=3))
-    random.Random(seed).shuffle(shuffled)
-    fill(database, planted(shuffled, lines, []))
-    assert read(START, at(0, HORIZON), now=at(0, 2 * HORIZON)) == before
-
-    inside = extra.draw(st.sampled_from(plays))
-    start = extra.draw(st.integers(*inside))
-    overlapping = (start, start + extra.draw(st.integers(1, 900)))
-    fill(database, planted([*plays, overlapping], lines, []))
-    assert read(START, at(0, HORIZON), now=at(0, 2 * HORIZON)).total.uptime_percent >= before.total.uptime_percent
-
-
-@slow_examples
-@given(plays=st.lists(spans, min_size=1, max_size=8), cut=st.integers(1, HORIZON - 1))
-def test_parts_sum_up_to_the_whole(database: Database, read: Read, plays: list[tuple[int, int]], cut: int) -> None:
-    """Days, spans, and two windows side by side (but for a gap that the cut makes short enough to be bridged)."""
-    fill(database, planted(plays, list(range(-200, HORIZON + 200, 60)), []))
-    whole = read(START, at(0, HORIZON), now=at(0, 2 * HORIZON), zone="Asia/Kathmandu")
-    assert sum(whole.by_day.values(), Seconds()) == whole.total
-    by_state = {
-        state: sum((span.end - span.start).total_seconds() for span in whole.spans if span.state == state)
-        for state in ("up", "down")
-    }
-    assert by_state == {"up": whole.total.up, "down": whole.total.down}
-    assert sum(outage.down_seconds for outage in whole.outages) == whole.total.down
-    parts = read(START, at(0, cut), now=at(0, 2 * HORIZON)).total + read(at(0, cut), at(0, HORIZON)).total
-    assert parts.service == whole.total.service
-    assert abs(parts.down - whole.total.down) <= 20
-    if whole.outage_count and not any(outage.continued for outage in whole.outages):
-        mtbf, mttr = whole.mean_time_between_failures_seconds, whole.mean_time_to_repair_seconds
-        assert mtbf / (mtbf + mttr) == pytest.approx(whole.total.uptime_percent / 100)
