@@ -135,7 +135,7 @@ class Figures:
         return self._reader.one("database.sql", "totals")
 
     def errors_by_severity(self) -> list[Row]:
-        """Everything there is: severity, errors (repeats counted), rows, noise_rows; the worst first."""
+        """Everything there is but noise: severity, errors (repeats counted); the worst first."""
         return self._reader.rows("database.sql", "errors_by_severity")
 
 

@@ -1,0 +1,58 @@
+"""The documents name what exists: every command and every setting of the README."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from ingest.cli.app import app
+from logging_module.config import LoggingConfig, variable_name
+
+ROOT = Path(__file__).parents[2]
+
+
+def commands() -> set[str]:
+    """All commands of the command line, `db init` with a space."""
+    found = set()
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found |= {f"{name} {sub}" for sub in inner} if inner else {name}
+    return found
+
+
+def test_every_command_is_in_the_changelog() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for command in commands():
+        assert command.split()[0] in text, command
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/integration.md", "docs/log-format.md"])
+def test_commands_and_settings_in_documents_exist(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    known = commands()
+    for quoted, typed in re.findall(
+        r"`radiolog ((?:[a-z][a-z-]*)(?: [a-z]+)?)|^(?:LOG_PATH=\S+ )?radiolog ((?:[a-z-]+)(?: [a-z]+)?) +[#-]",
+        text,
+        re.MULTILINE,
+    ):
+        words = quoted or typed
+        assert any(words == name or words.startswith(f"{name} ") or words.split()[0] == name for name in known), words
+    settings = {variable_name(name) for name in LoggingConfig.model_fields}
+    for name in re.findall(r"\b(?:RADIOLOG|POSTGRES|LOG)_[A-Z_]+\b", text):
+        assert name in settings, name
+
+
+def test_links_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_no_file_is_longer_than_it_should_be() -> None:
+    """Files of code stay readable: 300 lines are the aim, 400 the limit."""
+    for package in ("ingest", "parsers", "reports", "logging_module", "samples", "benchmarks"):
+        for path in (ROOT / package).rglob("*.py"):
+            lines = len(path.read_text(encoding="utf-8").splitlines())
+            assert lines <= 400, f"{path.relative_to(ROOT)}: {lines}"
