@@ -53,7 +53,7 @@ def key_figures(findings: Findings, days: tuple[date, ...], *, comparable: bool)
     if any(known) or now.total.service:
         return figures
     return (
-        replace(figures[0], value=NOT_KNOWN, note="no play ever started before the end of the period"),
+        replace(figures[0], value=NOT_KNOWN, note="no play was logged so far"),
         *figures[1:],
     )
 

@@ -80,7 +80,7 @@ def _kpis(report: Report) -> list[str]:
     for kpi in report.kpis:
         lines.append(f"{kpi.label:<20} {kpi.value:>12}  {_change(kpi):<22} {sparkline(kpi.series[-22:])}")
         if kpi.note:
-            lines.append(f"{'':<35}{kpi.note}")
+            lines.append(f"{'':<35}{fitted(kpi.note, WIDTH - 35)}")
     return lines
 
 
