@@ -9,9 +9,9 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 
 from ingest.database import translate
+from ingest.queries import load
 from ingest.schema import ready_connection
 from logging_module.config import LoggingConfig
-from reports.queries import load
 
 Row: TypeAlias = dict[str, Any]
 
@@ -50,7 +50,7 @@ class Reader:
         """
         try:
             with self._open().cursor() as cursor:
-                cursor.execute(load(filename)[name], dict(parameters or {}))
+                cursor.execute(load("reports", filename)[name], dict(parameters or {}))
                 columns = [column.name for column in cursor.description or ()]
                 return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
         except psycopg2.Error as error:
@@ -76,7 +76,7 @@ class Reader:
         """
         try:
             with self._open().cursor() as cursor:
-                query = cursor.mogrify(load(filename)[name], dict(parameters))
+                query = cursor.mogrify(load("reports", filename)[name], dict(parameters))
                 statement = sql.SQL("COPY ({}) TO STDOUT WITH (FORMAT csv, HEADER true)").format(
                     sql.SQL(query.decode())
                 )
@@ -115,6 +115,6 @@ class Reader:
             connection = ready_connection(self._config, application_name=self._application_name, autocommit=True)
             connection.set_session(readonly=True)
             with connection.cursor() as cursor:
-                cursor.execute(load("database.sql")["session"])
+                cursor.execute(load("reports", "database.sql")["session"])
             self._connection = connection
         return self._connection
