@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PrivateAttr, SecretStr, ValidationError
 
 from logging_module import rules
+from logging_module.errors import ConfigurationError
 from logging_module.locations import EMBEDDED_DATABASE, EMBEDDED_PORT, EMBEDDED_USER, data_folder, socket_folder
 
 if TYPE_CHECKING:
@@ -17,18 +18,6 @@ Source: TypeAlias = Literal["default", "environment", ".env", "argument"]
 
 _PREFIX = "RADIOLOG_"
 _ENV_FILE = ".env"
-
-
-class ConfigurationError(ValueError):
-    """Settings are wrong. `str()` names every wrong variable and its permitted values; `problems` lists them.
-
-    Args:
-        problems: one sentence a variable, free of secrets.
-    """
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("wrong configuration:\n" + "\n".join(f"  {problem}" for problem in problems))
-        self.problems = problems
 
 
 def _split(value: object) -> object:

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ingest.errors import RadiologError
-from logging_module.config import ConfigurationError, LoggingConfig
+from logging_module.config import LoggingConfig
+from logging_module.errors import ConfigurationError
 from reports.figures.base import UnknownStation
 from reports.window import RangeError, parse_instant, zone_named
 

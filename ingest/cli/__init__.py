@@ -13,7 +13,7 @@ def main() -> None:
     """Run the command line and exit: 0 on success, 1 on failure, 2 on wrong usage, 75 when fenced off."""
     from ingest.cli.app import app
     from ingest.errors import Fenced, RadiologError
-    from logging_module.config import ConfigurationError
+    from logging_module.errors import ConfigurationError
 
     try:
         app()

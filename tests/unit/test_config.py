@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from logging_module import locations
-from logging_module.config import ConfigurationError, LoggingConfig, unknown_variables, variable_name
+from logging_module.config import LoggingConfig, unknown_variables, variable_name
+from logging_module.errors import ConfigurationError
 from logging_module.rules import SECRETS
 
 PASSWORD = "hunter2-läßt-grüßen"
