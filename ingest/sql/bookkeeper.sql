@@ -181,18 +181,27 @@ FROM (
 WHERE p.id = c.id
   AND (p.had_errors, p.error_count, p.error_message) IS DISTINCT FROM (c.had_errors, c.error_count, c.error_message)
 
--- Resolutions in the span for all errors before them; all resolutions for the errors in the span. The earliest that
+-- Resolutions in the span for the errors before them; all resolutions for the errors in the span. The earliest that
 -- fits counts, so that the order of arrival does not matter.
 -- name: resolve_errors
 WITH fitting AS (
-    SELECT e.id, min(r.resolved_at) AS resolved_at
-    FROM error_resolutions r JOIN error_log e
-        ON e.station = r.station AND e.timestamp <= r.resolved_at
-       AND (e.id = r.error_id
-            OR (r.error_id IS NULL AND e.service = r.service AND (r.template IS NULL OR e.template = r.template)))
-    WHERE r.station = %(station)s
-      AND (r.resolved_at BETWEEN %(from_time)s AND %(to_time)s OR e.timestamp BETWEEN %(from_time)s AND %(to_time)s)
-    GROUP BY e.id
+    SELECT e.id, r.resolved_at
+    FROM error_resolutions r JOIN error_log e ON e.station = r.station AND e.service = r.service
+    WHERE r.station = %(station)s AND r.resolved_at BETWEEN %(from_time)s AND %(to_time)s AND r.error_id IS NULL
+      AND e.timestamp <= r.resolved_at AND (r.template IS NULL OR e.template = r.template)
+    UNION ALL
+    SELECT e.id, r.resolved_at
+    FROM error_resolutions r JOIN error_log e ON e.id = r.error_id AND e.station = r.station
+    WHERE r.station = %(station)s AND r.resolved_at BETWEEN %(from_time)s AND %(to_time)s
+      AND e.timestamp <= r.resolved_at
+    UNION ALL
+    SELECT e.id, r.resolved_at
+    FROM error_log e JOIN error_resolutions r ON r.station = e.station AND r.resolved_at >= e.timestamp
+    WHERE e.station = %(station)s AND e.timestamp BETWEEN %(from_time)s AND %(to_time)s
+      AND (e.id = r.error_id
+           OR (r.error_id IS NULL AND e.service = r.service AND (r.template IS NULL OR e.template = r.template)))
+), earliest AS (
+    SELECT id, min(resolved_at) AS resolved_at FROM fitting GROUP BY id
 )
 UPDATE error_log e SET resolved = true, resolved_at = least(e.resolved_at, f.resolved_at)
-FROM fitting f WHERE e.id = f.id AND (NOT e.resolved OR e.resolved_at > f.resolved_at)
+FROM earliest f WHERE e.id = f.id AND (NOT e.resolved OR e.resolved_at > f.resolved_at)
