@@ -177,7 +177,7 @@ def test_the_encoders_crash_ends_the_play_it_carried(database: Database) -> None
         [start("02:10:00", duration=600), start("02:30:00", duration=100), start("13:26:00"), start("13:27:00")],
     )
     assert [row[1:3] for row in found] == [
-        ("02:12:07", "crash"), ("02:31:40", "duration"), ("13:26:20", "crash"), (None, None),
+        ("02:12:07", "crash"), ("02:31:40", "duration"), ("13:26:20", "crash"), ("22:59:58", "encoder_exit"),
     ]  # fmt: skip
     assert database.rows("SELECT DISTINCT end_kind FROM stream_sessions WHERE ended_at < '2026-11-22 12:00+00'") == [
         ("failed",)
