@@ -32,6 +32,8 @@ from parsers.lines import LineSplitter
 from parsers.registry import create
 
 CHUNK_BYTES = 1 << 20
+# Coarsest tick of a file system's clock that is trusted: FAT's two seconds.
+MTIME_TICK_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Follower:
         self._head = b""
         self._raw: list[bytes] = []
         self._grown = False
+        self._verified_mtime_ns = 0
 
     def take_grown(self) -> bool:
         """Whether bytes were read since this was last asked."""
@@ -130,7 +133,7 @@ class Follower:
         proof, raw_bytes = self.checkpoint.proof, 0
         at_end = False
         while self._builder.row_count < self._settings.batch_rows and raw_bytes < self._settings.batch_bytes:
-            chunk, before = self._next_chunk(observed)
+            chunk, before = self._next_chunk(observed, now)
             if not chunk:
                 at_end = True
                 break
@@ -171,11 +174,11 @@ class Follower:
 
     # -----------------------------------------------------------------------------------------------------------------
 
-    def _next_chunk(self, observed: Observed) -> tuple[bytes, bytes]:
+    def _next_chunk(self, observed: Observed, now: datetime) -> tuple[bytes, bytes]:
         """New bytes, and the window before them out of the same read."""
-        if not self.checkpoint.compression and observed.size_bytes == self._position:
-            return b"", b""
         expected = self._expected
+        if not self._archive and observed.size_bytes == self._position and self._verified_at(observed, now):
+            return b"", b""
         buffer = self.file.read(self._position - expected.length, expected.length + CHUNK_BYTES)
         before, chunk = buffer[: expected.length], buffer[expected.length :]
         here = self.checkpoint._replace(offset=self._position, proof=expected)
@@ -184,6 +187,17 @@ class Follower:
         if isinstance(step, Restart):
             raise Replaced(step)
         return chunk, before
+
+    def _verified_at(self, observed: Observed, now: datetime) -> bool:
+        """Whether the bytes before the position were compared since the file last changed.
+
+        A file may be truncated and written again to the very same size; its modification time then tells, unless that
+        happened within the file system's clock tick. So a time that has just been is never taken as verified.
+        """
+        verified, self._verified_mtime_ns = self._verified_mtime_ns == observed.mtime_ns, 0
+        if now.timestamp() * 1e9 - observed.mtime_ns > MTIME_TICK_NS:
+            self._verified_mtime_ns = observed.mtime_ns
+        return verified
 
     @property
     def _archive(self) -> bool:

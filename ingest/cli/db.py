@@ -85,6 +85,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="As one JSON objec
     Example: radiolog config show
     """
     from ingest.cli.settings import configured
+    from logging_module.config import unknown_variables
 
     config = configured()
     sources = config.sources()
@@ -93,3 +94,5 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="As one JSON objec
         say_json({name: {"value": value, "source": source} for name, value, source in rows})
     else:
         say_table("", ("setting", "value", "source"), rows)
+        for name in unknown_variables():
+            say(f"{name} is no setting of radiolog and does nothing")

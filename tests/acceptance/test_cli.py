@@ -157,6 +157,12 @@ def test_url_and_config_show_no_password(database: Database) -> None:
     assert finished(database.config, "db", "url").stdout.startswith("postgresql://")
 
 
+def test_misspelt_settings_are_named(database: Database) -> None:
+    result = finished(database.config, "config", "show", RADIOLOG_STATOIN="x")
+    assert "RADIOLOG_STATOIN" in result.stdout
+    assert "RADIOLOG_STATION " not in result.stdout
+
+
 def test_ctrl_c_during_once_ends_without_a_traceback_and_loses_nothing(database: Database) -> None:
     log = database.config.log_path / "a.log"
     log.write_text(lines_of(*map(metric, range(60_000))))

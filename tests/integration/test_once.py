@@ -8,6 +8,10 @@ import shutil
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
 
+from ingest.daemon import Service
+from ingest.files import source_of
+from ingest.telemetry import Telemetry
+
 
 def test_every_line_becomes_a_row_once(database: Database) -> None:
     log = database.config.log_path / "monitoring.log"
@@ -247,3 +251,25 @@ def test_a_single_file_is_read_alone(database: Database) -> None:
     read_once(database.config, "file", folder / "a.log.1")
 
     assert stored_numbers(database) == [2]
+
+
+def test_a_file_rewritten_to_the_same_size_begins_anew(database: Database) -> None:
+    log = database.config.log_path / "a.log"
+    log.write_text(lines_of(*map(metric, range(100, 400))))
+    service = Service(database.config, (source_of(log.parent),), "once-live", Telemetry(stream=None))
+    try:
+        service.open()
+        service.pipeline.sweep()
+        service.pipeline.read()
+        service.pipeline.flush()
+        with log.open("r+") as file:
+            file.truncate(0)
+            file.write(lines_of(*map(metric, range(500, 800))))
+        service.pipeline.read()
+        service.pipeline.read()
+        service.pipeline.flush()
+    finally:
+        service.close()
+
+    assert sorted(stored_numbers(database)) == [*range(100, 400), *range(500, 800)]
+    ledger_holds(database)
