@@ -347,5 +347,5 @@ def _instance(config: LoggingConfig, sources: tuple[files.Source, ...], name: st
     digest = hash_window("\0".join(all_roots).encode("utf-8", "surrogateescape")).hex()[:12]
     return Instance(
         f"{machine[:32]}/{name}/{digest}", machine, all_roots, socket.gethostname()[:256], os.getpid(),
-        files.boot_id(), config.time_zone,
+        files.boot_id(), config.station, config.time_zone,
     )  # fmt: skip

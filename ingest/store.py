@@ -38,6 +38,7 @@ class Instance(NamedTuple):
     host: str
     pid: int
     boot_id: str
+    station: str
     time_zone: str
 
 
@@ -63,7 +64,10 @@ class Store:
         return self._epoch
 
     def take_over(self) -> None:
-        """Raise the instance's epoch: whoever ran under its name before can commit nothing from now on."""
+        """Raise the instance's epoch: whoever ran under its name before can commit nothing from now on.
+
+        The configured station gets the configured time zone, also when it was known with another.
+        """
         with self._transaction() as cursor:
             cursor.execute(
                 _SQL["raise_epoch"],
@@ -71,6 +75,9 @@ class Store:
                  "host": self._instance.host},
             )  # fmt: skip
             self._epoch = _only(cursor)[0]
+            cursor.execute(
+                _SQL["set_time_zone"], {"station": self._instance.station, "time_zone": self._instance.time_zone}
+            )
 
     def heartbeat(self, health: dict[str, Any]) -> None:
         """Say that this instance lives. Raises Fenced when a newer start took over."""

@@ -87,6 +87,9 @@ WHERE generation = %(generation)s
 -- name: note_error
 UPDATE ingest_files SET last_error = %(message)s WHERE generation = %(generation)s
 
+-- name: set_time_zone
+UPDATE stations SET time_zone = %(time_zone)s WHERE name = %(station)s AND time_zone <> %(time_zone)s
+
 -- name: add_stations
 INSERT INTO stations (name, time_zone) SELECT name, %(time_zone)s FROM unnest(%(names)s::text[]) name ORDER BY name
 ON CONFLICT DO NOTHING

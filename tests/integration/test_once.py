@@ -273,3 +273,14 @@ def test_a_file_rewritten_to_the_same_size_begins_anew(database: Database) -> No
 
     assert sorted(stored_numbers(database)) == [*range(100, 400), *range(500, 800)]
     ledger_holds(database)
+
+
+def test_the_configured_station_has_the_configured_zone(database: Database) -> None:
+    (database.config.log_path / "a.log").write_text(lines_of(metric(1), metric(2, station="Other FM")))
+    read_once(database.config, "1")
+    moved = database.config.model_copy(update={"time_zone": "Europe/Berlin"})
+
+    read_once(moved, "2")
+
+    zones = dict(database.rows("SELECT name, time_zone FROM stations"))
+    assert zones == {database.config.station: "Europe/Berlin", "Other FM": "UTC"}
