@@ -190,7 +190,10 @@ class Daemon:
 
     def run(self) -> None:
         """Run until `stop`. Raises Fenced when another instance took over, RadiologError when it cannot begin."""
-        self._open()
+        if not self._open():
+            self._service.close()
+            self._telemetry.stopped("asked to, before the database could be reached")
+            return
         self._service.on_commit(self._committed)
         deriver = ThreadPoolExecutor(1, thread_name_prefix="bookkeeper")
         self._deriving = deriver.submit(self._derive)
@@ -207,8 +210,12 @@ class Daemon:
             deriver.shutdown()
             self._service.close()
 
-    def _open(self) -> None:
-        """Connect; a server that is not there yet is waited for, a refusal (wrong password, no schema) is final."""
+    def _open(self) -> bool:
+        """Connect; a server that is not there yet is waited for, a refusal (wrong password, no schema) is final.
+
+        Returns:
+            False when it was told to stop meanwhile.
+        """
         while not self._stopping.is_set():
             try:
                 self._service.open()
@@ -216,7 +223,8 @@ class Daemon:
                 self._back_off(error)
             else:
                 self._failures = 0
-                return
+                return True
+        return False
 
     def _loop(self) -> None:
         sweep_at = beat_at = 0.0

@@ -245,3 +245,15 @@ def test_paused_daemon_comes_back_after_once_took_its_files(database: Database) 
         wait_until(lambda: stored_numbers(database) == [1, 2, 3], "the daemon reads on")
         stop(process)
     ledger_holds(database)
+
+
+def test_waits_for_a_database_that_is_not_there_and_ends_when_asked(database: Database) -> None:
+    process = start(database.config, "run", POSTGRES_HOST="127.0.0.1", POSTGRES_PORT="1")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    process.terminate()
+    rest = process.stderr.read()
+    process.communicate()
+    assert json.loads(line)["event"] == "database_unavailable"
+    assert process.returncode == 0
+    assert "Traceback" not in rest

@@ -66,7 +66,7 @@ def test_every_line_once(database: Database, tmp_path: Path, scheme: str) -> Non
     finally:
         if process.poll() is None:
             process.kill()
-            print(process.communicate()[1])
+            process.communicate()
 
     assert sorted(stored_numbers(database)) == list(range(total))
     ledger_holds(database)
