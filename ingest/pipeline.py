@@ -71,6 +71,7 @@ class Pipeline:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._in_flight: Future[None] | None = None
         self._ready: list[Batch] = []
+        self._missing: set[files.Source] = set()
         self.followers: dict[tuple[int, int], Follower] = {}
 
     # -- finding ------------------------------------------------------------------------------------------------------
@@ -103,7 +104,10 @@ class Pipeline:
 
     def _paths(self) -> Iterator[str]:
         for source in self._settings.sources:
-            if files.inode_key(source.folder) is None:
+            if files.inode_key(source.folder) is not None:
+                self._missing.discard(source)
+            elif source not in self._missing:
+                self._missing.add(source)
                 self._telemetry.source_missing(source.path)
             yield from files.find(source, self._settings.include)
 

@@ -6,7 +6,9 @@ one would make watchdog's queue grow without bound, a raising one would kill its
 """
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -27,6 +29,8 @@ from ingest.telemetry import Telemetry
 
 # A directory with this many changed paths waiting is swept as a whole.
 MOST_PATHS = 1000
+# Watches may become free again; until then the sweep does all.
+RETRY_SECONDS = 60.0
 
 _WATCHED = [
     FileModifiedEvent,
@@ -64,6 +68,7 @@ class Waker(FileSystemEventHandler):
         self._event = threading.Event()
         self._observer: object | None = None
         self._watched: dict[str, tuple[int, int] | None] = {}
+        self._retry_at = math.inf  # monotonic time of the next try, after one that failed
         self._overflow = _OverflowHandler(self)
 
     def start(self) -> None:
@@ -82,13 +87,14 @@ class Waker(FileSystemEventHandler):
             return
         now = {folder: inode_key(folder) for folder in self._folders}
         observer = self._observer
-        alive = observer is not None and observer.is_alive()  # type: ignore[attr-defined]
-        if alive and now == self._watched:
+        alive = observer is None or observer.is_alive()  # type: ignore[attr-defined]
+        if alive and now == self._watched and time.monotonic() < self._retry_at:
             return
         self._stop_observer()
         self._watched = now
         self._observer = self._start_observer([folder for folder, key in now.items() if key is not None])
-        self.wake(tree_changed=True)
+        if self._observer is not None:
+            self.wake(tree_changed=True)  # for what changed before the watch stood
 
     def wait(self, timeout_seconds: float) -> Hints:
         """Wait for a hint, at most so long, and take all there are."""
@@ -120,15 +126,17 @@ class Waker(FileSystemEventHandler):
             self._event.set()
 
     def _start_observer(self, folders: list[str]) -> object | None:
+        self._retry_at = math.inf
         if not folders:
             return None
-        observer = Observer()
         try:
+            observer = Observer()
             for folder in folders:
                 observer.schedule(self, folder, recursive=True, event_filter=_WATCHED)
             observer.start()
-        except OSError as error:
+        except OSError as error:  # no watches or instances left, or the folder is gone again
             self._telemetry.watch_failed(folders[0], f"{error.strerror}; the sweep goes on without events")
+            self._retry_at = time.monotonic() + RETRY_SECONDS
             return None
         return observer
 

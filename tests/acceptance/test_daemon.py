@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from fix_postgres import Database, Server
 from ingest_kit import ledger_holds, lines_of, metric, stored_numbers
-from process_kit import finished, start, wait_until
+from process_kit import COMMAND, environment, finished, start, wait_until
 
 
 @contextmanager
@@ -210,20 +211,29 @@ def test_once_leaves_the_files_of_a_running_daemon_to_it(database: Database) -> 
         stop(process)
 
 
-def test_log_folder_that_comes_later(database: Database) -> None:
+def test_log_folder_that_comes_later_and_goes_again(database: Database) -> None:
+    """It is waited for in silence: one word that it is missing, each time, and no busy loop."""
     folder = database.config.log_path / "later"
-    process = start(database.config, "run", LOG_PATH=str(folder))
+    log = database.config.log_path.parent / "daemon.log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [COMMAND, "run"], env=environment(database.config, LOG_PATH=str(folder), RADIOLOG_SWEEP_INTERVAL_SECONDS="0.1"),
+            stderr=stderr, cwd=database.config.log_path,
+        )  # fmt: skip
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "source_missing" in line:
-                break
+        wait_until(lambda: "source_missing" in log.read_text(), "the word that the folder is missing")
         folder.mkdir()
         append(folder / "a.log", lines_of(metric(1)))
         wait_until(lambda: stored_numbers(database) == [1], "a line in the new folder")
+        shutil.rmtree(folder)
+        wait_until(lambda: log.read_text().count("source_missing") == 2, "the word that it is gone")
+        folder.mkdir()
+        append(folder / "a.log", lines_of(metric(2)))
+        wait_until(lambda: sorted(stored_numbers(database)) == [1, 2], "a line in the folder made again")
     finally:
         process.terminate()
-        process.communicate()
+        process.wait()
+    assert len(log.read_text().splitlines()) < 20
 
 
 def test_paused_daemon_comes_back_after_once_took_its_files(database: Database) -> None:
