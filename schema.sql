@@ -445,7 +445,9 @@ BEGIN
         RAISE EXCEPTION 'days_to_keep must be zero or more' USING ERRCODE = '22023';
     END IF;
     PERFORM summarise_plays(cutoff);
-    DELETE FROM play_ends WHERE ended_at < cutoff;
+    WITH gone AS (DELETE FROM play_ends WHERE ended_at < cutoff RETURNING generation)
+    UPDATE ingest_files f SET rows_retired = rows_retired + g.n
+    FROM (SELECT generation, count(*) AS n FROM gone GROUP BY generation) g WHERE f.generation = g.generation;
     WITH gone AS (DELETE FROM play_history WHERE started_at < cutoff RETURNING generation),
          retired AS (UPDATE ingest_files f SET rows_retired = rows_retired + g.n
                      FROM (SELECT generation, count(*) AS n FROM gone GROUP BY generation) g

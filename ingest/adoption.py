@@ -1,19 +1,22 @@
 """Which generation is a file that the sweep found? Asks disk and checkpoints, and lets `follow` decide."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ingest import files
 from ingest.errors import CheckpointMoved, SourceError
 from ingest.follow import Continue, New, Recognised, Restart, Twin, recognise
 from ingest.follower import Follower, FollowerSettings
-from ingest.identity import Checkpoint, Observed, compression_of, family, is_rotated_name, stored_path
+from ingest.identity import Checkpoint, FileId, Observed, compression_of, family, is_rotated_name, stored_path
 from ingest.rows import FileContext
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 from parsers.events import Severity
 from parsers.registry import HEAD_BYTES, choose, create
+
+_GROUP_FILES = 200
+_COMPARED_BYTES = 1 << 16
 
 
 class Defaults(NamedTuple):
@@ -52,26 +55,56 @@ class Adopter:
         self._said: set[str] = set()
 
     def adopt(self, paths: Iterable[str]) -> list[Follower]:
-        """Followers for those of the paths that are to be read, and can be."""
+        """Followers for those of the paths that are to be read, and can be.
+
+        Files are opened some at a time, but those of one family together: a copy may stand beside what it is a copy of.
+        Whatever is raised, no descriptor stays open that is not in the answer.
+        """
+        followers: list[Follower] = []
+        try:
+            for group in _groups(paths):
+                self._adopt_group(group, followers)
+        except BaseException:
+            for follower in followers:
+                follower.file.close()
+            raise
+        return followers
+
+    def _adopt_group(self, paths: Iterable[str], followers: list[Follower]) -> None:
         unknown = [found for path in paths if (found := self._open(path)) is not None]
-        if not unknown:
-            return []
+        before = len(followers)
+        try:
+            if unknown:
+                self._adopt_all(unknown, followers)
+        finally:
+            kept = {id(follower.file) for follower in followers[before:]}
+            for found in unknown:
+                if id(found.file) not in kept:
+                    found.file.close()
+
+    def _adopt_all(self, unknown: Sequence[_Unknown], followers: list[Follower]) -> None:
         known: dict[str, list[Checkpoint]] = {}
-        for checkpoint in self._store.families(sorted({stored_path(found.family) for found in unknown})):
+        own: dict[FileId, Checkpoint] = {}
+        families = sorted({stored_path(found.family) for found in unknown})
+        for checkpoint in self._store.families(families, [_key(found.observed) for found in unknown]):
             known.setdefault(checkpoint.family, []).append(checkpoint)
+            own.setdefault(checkpoint.file_id, checkpoint)
         self._foreign_roots = self._store.other_live_roots() if self._defaults.defer else {}
-        followers = []
+        self._begun: dict[str, list[files.LogFile]] = {}
         for found in unknown:
+            candidates = known.get(stored_path(found.family), [])
+            mine = own.get(found.observed.file_id)
+            if mine is not None and mine not in candidates:  # renamed to a name of another family
+                candidates = [mine, *candidates]
             try:
-                follower = self._adopt(found, known.setdefault(stored_path(found.family), []))
+                follower = self._adopt(found, candidates)
             except (SourceError, CheckpointMoved) as error:
                 self._say_once(found.observed.path, str(error))
-                follower = None
-            if follower is None:
-                found.file.close()
-            else:
+                continue
+            if follower is not None:
                 followers.append(follower)
-        return followers
+                if not follower.checkpoint.head.length:
+                    self._begun.setdefault(found.family, []).append(found.file)
 
     def replace(self, known: Checkpoint, step: Restart, siblings: Sequence[str]) -> list[Follower]:
         """A generation's file was truncated or rewritten: end it, adopt what stands around, record what is lost."""
@@ -122,9 +155,17 @@ class Adopter:
             return None
         if isinstance(step, Continue):
             return self._continue(found, next(known for known in candidates if known.generation == step.generation))
-        if isinstance(step, New):
+        if isinstance(step, New) and not self._is_copy_of_unread(found):
             return self._new(found)
         return None
+
+    def _is_copy_of_unread(self, found: _Unknown) -> bool:
+        """Whether all of it is in a file of its family that nothing was read of yet: the next sweep knows its proof.
+
+        The live name is never a copy; two runs of FFmpeg may write identical logs.
+        """
+        begun = self._begun.get(found.family, []) if is_rotated_name(found.observed.path) else []
+        return any(_holds_all_of(other, found.file) for other in begun)
 
     def _recognise(self, found: _Unknown, candidates: list[Checkpoint]) -> Recognised:
         path, file_id = found.observed.path, found.observed.file_id
@@ -199,6 +240,31 @@ def _unchanged(known: Checkpoint, observed: Observed) -> bool:
     if known.compression:
         return observed.size_bytes == known.size_bytes
     return observed.size_bytes == known.offset
+
+
+def _holds_all_of(other: files.LogFile, copy: files.LogFile) -> bool:
+    """Whether a file that is not empty is wholly the beginning of another; mostly the first bytes tell."""
+    offset = 0
+    while data := copy.read(offset, _COMPARED_BYTES):
+        if other.read(offset, len(data)) != data:
+            return False
+        offset += len(data)
+    return offset > 0
+
+
+def _groups(paths: Iterable[str]) -> Iterator[list[str]]:
+    """Whole families, at least `_GROUP_FILES` at a time; live names before those that may be copies of them."""
+    families: dict[str, list[str]] = {}
+    for path in sorted(paths, key=is_rotated_name):
+        families.setdefault(family(path), []).append(path)
+    group: list[str] = []
+    for members in families.values():
+        group += members
+        if len(group) >= _GROUP_FILES:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _key(observed: Observed) -> tuple[int, int]:

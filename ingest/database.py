@@ -53,7 +53,7 @@ _SAYINGS = {
     "40001": "PostgreSQL asks to repeat a transaction that met another one",
     "40P01": "PostgreSQL ended a deadlock by rolling this transaction back",
     "42501": "the database user may not do this: give it the rights that `radiolog db init` gives",
-    "42703": "a column is missing: run `radiolog db check`, then `radiolog db upgrade`",
+    "42703": "a column is missing: `radiolog db check` says which",
     "42883": "a function is missing: run `radiolog db init`",
     "42P01": "a table is missing: run `radiolog db init`",
     "53": "PostgreSQL is out of a resource",

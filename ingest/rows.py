@@ -45,6 +45,7 @@ FFMPEG_SEVERITY = {
 }
 # Times of one station further apart than this are looked at separately by the bookkeeper.
 CLUSTER_GAP = timedelta(hours=1)
+STATION_LIMIT, SERVICE_LIMIT, HOST_LIMIT = 128, 64, 256
 
 
 class FileContext(NamedTuple):
@@ -91,6 +92,7 @@ class BatchBuilder:
             FfmpegSessionStarted: self._session_started,
             FfmpegSessionEnded: self._session_ended,
         }
+        self._overlong: dict[str, Any] | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -177,16 +179,26 @@ class BatchBuilder:
             at, quality = arrival.at, "arrival"
         else:
             at, quality = arrival.mtime, "estimated"
-        station = event.station[:128] if event.station else context.station
+        station, service, host = event.station or context.station, event.service or context.service, event.host
+        self._overlong = None
+        if len(station) > STATION_LIMIT or len(service) > SERVICE_LIMIT or (host and len(host) > HOST_LIMIT):
+            limits = (
+                ("station", station, STATION_LIMIT),
+                ("service", service, SERVICE_LIMIT),
+                ("host", host, HOST_LIMIT),
+            )
+            self._overlong = {name: value for name, value, limit in limits if value and len(value) > limit}
+            station, service = station[:STATION_LIMIT], service[:SERVICE_LIMIT]
+            host = host[:HOST_LIMIT] if host else host
         self._stations.add(station)
         self.row_count += 1
-        return (
-            at,
-            quality,
-            station,
-            event.service[:64] if event.service else context.service,
-            event.host[:256] if event.host else context.host,
-        )
+        return at, quality, station, service, host or context.host
+
+    def _with_overlong(self, json: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The row's JSON column, with station, service and host kept whole where `_said` had to clip them."""
+        if self._overlong is None:
+            return json
+        return {**(json or {}), "_full": {**(json or {}).get("_full", {}), **self._overlong}}
 
     def _touch(self, station: str, at: datetime) -> None:
         self._times.setdefault(station, []).append(at)
@@ -198,7 +210,19 @@ class BatchBuilder:
             metadata = {**(metadata or {}), "_full": {"metric_name": name, "unit": unit}}
             name, unit = name[:128], unit[:32] if unit else unit
         self._copied["system_metrics"].append(
-            (at, name, event.value, unit, service, metadata, station, host, quality, self._context.generation, offset)
+            (
+                at,
+                name,
+                event.value,
+                unit,
+                service,
+                self._with_overlong(metadata),
+                station,
+                host,
+                quality,
+                self._context.generation,
+                offset,
+            )
         )
 
     def _track_started(self, event: TrackStarted, offset: int, arrival: Arrival) -> None:
@@ -212,9 +236,10 @@ class BatchBuilder:
         )
         loop_path, pid = fit.text("loop_file_path", event.loop_path, 1024), fit.bigint("ffmpeg_pid", event.ffmpeg_pid)
         play_id = fit.text("play_id", event.play_id, 256)
+        json = self._with_overlong(fit.json)
         self._plays.append(
             (track_key(event.artist, event.title), artist, title, album, song_id, loop_path, at, event.duration_seconds,
-             pid, fit.json, station, service, host, play_id, play_key(event, at, generation, offset), quality,
+             pid, json, station, service, host, play_id, play_key(event, at, generation, offset), quality,
              generation, offset)
         )  # fmt: skip
         self._touch(station, at)
@@ -223,8 +248,9 @@ class BatchBuilder:
         at, quality, station, service, host = self._said(event, arrival)
         fit = Fit(event.metadata)
         play_id = fit.text("play_id", event.play_id, 256)
+        json = self._with_overlong(fit.json)
         self._copied["play_ends"].append(
-            (station, at, play_id, event.had_errors, event.error_message, fit.json, service, host, quality,
+            (station, at, play_id, event.had_errors, event.error_message, json, service, host, quality,
              self._context.generation, offset)
         )  # fmt: skip
         self._touch(station, at)
@@ -246,8 +272,9 @@ class BatchBuilder:
         fit = Fit(event.context)
         play_id = fit.text("play_id", event.play_id, 256)
         template = event.template or template_of(event.message)
+        json = self._with_overlong(fit.json)
         self._copied["error_log"].append(
-            (at, service, severity.value, event.message, fit.json, event.stack_trace, station, host, play_id,
+            (at, service, severity.value, event.message, json, event.stack_trace, station, host, play_id,
              event.category and event.category[:64], template[:512], False, 1, quality,
              self._context.generation, offset)
         )  # fmt: skip

@@ -96,7 +96,9 @@ def require(connection: Connection) -> None:
     if present > SCHEMA_VERSION:
         raise _too_new(present)
     if present < SCHEMA_VERSION:
-        raise SchemaMissing(f"the database's schema is of version {present}: run `radiolog db upgrade`")
+        raise SchemaMissing(
+            f"the database's schema is of version {present}: this radiolog cannot upgrade it; run the radiolog that made it"
+        )
 
 
 def differences(connection: Connection) -> list[str]:

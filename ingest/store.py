@@ -97,10 +97,19 @@ class Store:
             cursor.execute(_SQL["other_live_instances"], {**self._me(), "live_seconds": LIVE_SECONDS})
             return dict(cursor.fetchall())
 
-    def families(self, families: Sequence[str]) -> list[Checkpoint]:
-        """All generations of some rotation families on this machine, newest first."""
+    def families(self, families: Sequence[str], inodes: Sequence[tuple[int, int]]) -> list[Checkpoint]:
+        """All generations of some rotation families, and of some inodes, on this machine, newest first.
+
+        Args:
+            families: live names.
+            inodes: device and inode of files: one may have been renamed to a name of another family.
+        """
+        devices, numbers = zip(*inodes, strict=True) if inodes else ((), ())
         with self._transaction() as cursor:
-            cursor.execute(_SQL["load_families"], {**self._me(), "families": list(families)})
+            cursor.execute(
+                _SQL["load_families"],
+                {**self._me(), "families": list(families), "devices": list(devices), "inodes": list(numbers)},
+            )
             return [_checkpoint(row) for row in cursor.fetchall()]
 
     def claim(self, generations: Sequence[int]) -> list[Checkpoint]:

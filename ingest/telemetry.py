@@ -17,13 +17,9 @@ class Telemetry:
     Args:
         level: name of the least severe level that is written.
         stream: where to; None for nowhere.
-        unsaid: facts that are counted only, because the caller says them in its own way.
     """
 
-    def __init__(
-        self, level: str = "INFO", stream: TextIO | None = sys.stderr, *, unsaid: frozenset[str] = frozenset()
-    ) -> None:
-        self._unsaid = unsaid
+    def __init__(self, level: str = "INFO", stream: TextIO | None = sys.stderr) -> None:
         self.counters: dict[str, int] = {}
         self._log: Any = None
         if stream is not None:
@@ -41,7 +37,7 @@ class Telemetry:
 
     def _say(self, level: str, fact: str, **fields: Any) -> None:
         self.counters[fact] = self.counters.get(fact, 0) + 1
-        if self._log is not None and fact not in self._unsaid:
+        if self._log is not None:
             getattr(self._log, level)(fact, **fields)
 
     def started(self, instance: str, epoch: int, roots: list[str]) -> None:
@@ -81,10 +77,6 @@ class Telemetry:
         """A folder of logs does not exist; the next sweep looks again."""
         self._say("warning", "source_missing", path=path)
 
-    def found_by_sweep(self, path: str) -> None:
-        """The sweep found new bytes that no event had announced."""
-        self._say("debug", "found_by_sweep", path=path)
-
     def watch_failed(self, path: str, message: str) -> None:
         """No events come from a folder; the sweep alone finds its news."""
         self._say("warning", "watch_failed", path=path, message=message)
@@ -111,7 +103,3 @@ class Telemetry:
     def derived(self, entries: int) -> None:
         """The bookkeeper worked off its queue."""
         self.counters["derived_total"] = self.counters.get("derived_total", 0) + entries
-
-    def unexpected(self, message: str) -> None:
-        """A defect of radiolog: logged in full, the daemon ends and systemd starts it again."""
-        self._say("error", "unexpected_error", message=message, exc_info=True)

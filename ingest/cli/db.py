@@ -30,7 +30,7 @@ def init() -> None:
 
 @app.command()
 def check() -> None:
-    """Compare the live database with what this radiolog expects; exit code 1 where they differ.
+    """Compare the live tables and columns with those that this radiolog expects; exit code 1 where they differ.
 
     Example: radiolog db check
     """

@@ -41,15 +41,17 @@ def once(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
 ) -> None:
-    """Read what is there now, archives included, and end. What was read before is not read again.
+    """Read what is there now, gzip archives included, and end. What was read before is not read again.
+
+    Ends with 1 where a file could not be read; the others were.
 
     Example: radiolog once /var/log/radio /backup/radio-2026-10
     """
     from ingest import files
     from ingest.cli.settings import configured
+    from ingest.cli.telling import Telling
     from ingest.daemon import Service, backfill, stopping_on_signals
     from ingest.errors import SourceError
-    from ingest.telemetry import Telemetry
 
     config = configured()
     for path in paths or [config.log_path]:
@@ -57,7 +59,7 @@ def once(
             hint = "" if paths else "; set LOG_PATH to the folder that your services write to"
             raise SourceError(f"{path}: no such file or folder{hint}")
     sources = tuple(files.source_of(path.absolute()) for path in paths) if paths else _sources(config)
-    telemetry = Telemetry("DEBUG" if config.debug else "WARNING", unsaid=frozenset({"lines_dead_lettered"}))
+    telemetry = Telling()
     service = Service(config, sources, f"once-{time.time_ns():x}", telemetry, defer=True)
     asked: list[bool] = []
     try:
@@ -70,6 +72,8 @@ def once(
         say(f"{progress.lines:,} lines read, {progress.rows:,} rows stored, {progress.dead_letters:,} dead letters")
     if asked:
         raise typer.Exit(130)
+    if telemetry.unreadable:
+        raise typer.Exit(1)
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
@@ -169,7 +173,10 @@ def _with_lag(row: dict[str, Any]) -> dict[str, Any]:
 
 def _sources(config: "LoggingConfig") -> "tuple[Source, ...]":
     from ingest import files
+    from ingest.errors import SourceError
 
+    if config.log_path.exists() and not config.log_path.is_dir():
+        raise SourceError(f"{config.log_path}: is no folder; set LOG_PATH to the folder that your services write to")
     places = [files.Source(str(config.log_path.absolute()), "folder"), *map(files.pattern_of, config.extra_paths)]
     return tuple(dict.fromkeys(places))
 

@@ -29,7 +29,9 @@ SELECT generation, device, inode, birth_ns, path, family, boot_id, head_length, 
        committed_offset, size_bytes, version, state, compression, owner, owner_epoch, parser, parser_version,
        coalesce(parser_state, '{}'::jsonb), held
 FROM ingest_files
-WHERE machine = %(machine)s AND family = ANY(%(families)s)
+WHERE machine = %(machine)s
+  AND (family = ANY(%(families)s)
+       OR (device, inode) IN (SELECT * FROM unnest(%(devices)s::bigint[], %(inodes)s::bigint[])))
 ORDER BY generation DESC
 
 -- name: load_generations

@@ -113,11 +113,19 @@ def test_missing_folder(database: Database) -> None:
 
 
 def test_unreadable_file_is_named_and_the_rest_is_read(database: Database) -> None:
-    (database.config.log_path / "dangling.log").symlink_to("/nowhere/x.log")
     (database.config.log_path / "a.log").write_text(lines_of(metric(1)))
+    (database.config.log_path / "broken.log.1.gz").write_bytes(b"\x1f\x8bno gzip at all")
     result = finished(database.config, "once")
-    assert result.returncode == 0
+    failed(result, "broken.log.1.gz")
     assert "1 lines read" in result.stdout
+    assert "{" not in result.stderr
+
+
+def test_a_log_path_that_is_a_file(database: Database) -> None:
+    file = database.config.log_path / "a.log"
+    file.touch()
+    for command in ("once", "run"):
+        failed(finished(database.config, command, LOG_PATH=str(file)), str(file), "LOG_PATH")
 
 
 def test_unreachable_database(database: Database) -> None:

@@ -205,7 +205,7 @@ def test_once_leaves_the_files_of_a_running_daemon_to_it(database: Database) -> 
         beside = finished(database.config, "once")
 
         assert beside.returncode == 0
-        assert "file_left_to_other" in beside.stderr
+        assert "left to the running radiolog" in beside.stderr
         append(folder / "a.log", lines_of(metric(2)))
         wait_until(lambda: stored_numbers(database) == [1, 2], "the daemon still reads")
         stop(process)

@@ -174,6 +174,23 @@ def test_rejected_lines_are_dead_letters_with_redacted_bytes() -> None:
     assert len(letter[7]) == 32
 
 
+def test_names_longer_than_their_columns_are_kept_whole() -> None:
+    long = {"station": "s" * 300, "service": "x" * 300, "host": "h" * 300}
+    batch = build(
+        Metric(name="m", value=1, **long),
+        LogRecord(severity=Severity.ERROR, message="e", context={"a": 1}, service=long["service"]),
+        TrackStarted(artist="A" * 300, station=long["station"]),
+    )
+    (metric,), (error,) = (
+        rows(batch, *of) for of in (("system_metrics", METRIC_COLUMNS), ("error_log", ERROR_COLUMNS))
+    )
+    play = dict(zip(PLAY_COLUMNS, batch.plays[0], strict=True))
+    assert (len(metric["station"]), len(metric["service"]), len(metric["host"])) == (128, 64, 256)
+    assert metric["metadata"]["_full"] == long
+    assert error["context"] == {"a": 1, "_full": {"service": long["service"]}}
+    assert play["metadata"]["_full"] == {"artist": "A" * 300, "station": long["station"]}
+
+
 def test_play_keys() -> None:
     uuid = "6F1C1F9E-0000-4000-8000-000000000001"
     keys = [play_key(TrackStarted(play_id=play_id), AT, 7, 30) for play_id in (None, uuid, "sh:12", "12")]
