@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from logging_module.json_line import plain, text_of
+
 SEVERITIES = ("info", "warning", "error", "critical")
+UNKNOWN_TITLE = "unknown"
 _TRACK_FIELDS = ("artist", "title", "album", "azuracast_song_id", "duration")
 
 
@@ -19,11 +22,12 @@ def track_started(
     Args:
         play_id: the identity of this play, made by the writer.
         track_info: artist, title, album, azuracast_song_id (or AzuraCast's `id`), duration (seconds); everything else
-            becomes metadata.
-        loop_path: the file that the encoder plays.
+            becomes metadata. What is no mapping becomes text in the metadata.
+        loop_path: the file that the encoder plays. Its name is the title where there is neither artist nor title;
+            without it the title is `unknown`, for a play that has no name is a play all the same.
         ffmpeg_pid: the encoder's process.
     """
-    rest = dict(track_info)
+    rest = _as_fields(track_info)
     if rest.get("azuracast_song_id") is None and rest.get("id") is not None:
         rest["azuracast_song_id"] = rest.pop("id")
     fields: dict[str, Any] = {"kind": "track_started", "play_id": play_id}
@@ -31,7 +35,13 @@ def track_started(
         value = rest.pop(name, None)
         if value is not None:
             fields[name] = value
-    _add(fields, "loop_path", None if loop_path is None else str(loop_path))
+    path = None if loop_path is None else text_of(loop_path)
+    if not _says_something(fields.get("artist")) and not _says_something(fields.get("title")):
+        unusable = fields.get("title")
+        if unusable is not None and not isinstance(unusable, str):
+            rest["title"] = unusable
+        fields["title"] = (path or "").rstrip("/").rpartition("/")[2].strip() or UNKNOWN_TITLE
+    _add(fields, "loop_path", path)
     _add(fields, "ffmpeg_pid", ffmpeg_pid)
     inner = rest.get("metadata")
     if isinstance(inner, Mapping):
@@ -107,6 +117,19 @@ def metric(
     _add(fields, "service", service)
     _add(fields, "metadata", metadata or None)
     return fields
+
+
+def _as_fields(track_info: object) -> dict[str, Any]:
+    """A copy of the mapping; a caller's mistake is not a reason to lose the play."""
+    said = track_info if type(track_info) is dict else plain(track_info)
+    if isinstance(said, dict):
+        return dict(said)
+    return {} if said is None else {"track_info": text_of(said)}
+
+
+def _says_something(name: object) -> bool:
+    """Whether the reader makes a name of the value: it takes text and numbers."""
+    return bool(name.strip()) if isinstance(name, str) else isinstance(name, int | float)
 
 
 def _add(fields: dict[str, Any], name: str, value: Any) -> None:

@@ -64,8 +64,9 @@ class RadioLogger:
 
         Args:
             track_info: artist, title, album, azuracast_song_id (or AzuraCast's `id`), duration (seconds); everything
-                else is kept as metadata.
-            loop_path: the file that the encoder plays.
+                else is kept as metadata. What is no mapping is kept there as text.
+            loop_path: the file that the encoder plays. Its name stands in for a title where there is neither artist
+                nor title; without it, `unknown` does.
             ffmpeg_pid: the encoder's process.
 
         Returns:
@@ -150,7 +151,7 @@ class RadioLogger:
         """The last plays, newest first, from the database.
 
         Args:
-            limit: how many at most; the database's view holds 100.
+            limit: how many at most; nothing else bounds them.
 
         Raises:
             RadiologError: the database cannot be reached or has no schema.

@@ -133,9 +133,11 @@ def _metric(fields: Fields, zone: tzinfo) -> Parsed:
 
 
 def _track_started(fields: Fields, zone: tzinfo) -> Parsed:
-    artist, title = fields.text("artist"), fields.text("title")
+    artist, title, loop_path = fields.text("artist"), fields.text("title"), fields.text("loop_path")
     if not (artist and artist.strip()) and not (title and title.strip()):
-        return _missing("track_started", "artist and title")
+        title = (loop_path or "").rstrip("/").rpartition("/")[2].strip()
+        if not title:
+            return _missing("track_started", "artist and title")
     at, quality = fields.time(zone)
     _drop_level(fields)
     song_id = fields.text("azuracast_song_id")
@@ -154,7 +156,7 @@ def _track_started(fields: Fields, zone: tzinfo) -> Parsed:
         album=fields.text("album"),
         azuracast_song_id=fields.text("id") if song_id is None else song_id,
         duration_seconds=fields.seconds("duration"),
-        loop_path=fields.text("loop_path"),
+        loop_path=loop_path,
         ffmpeg_pid=fields.whole("ffmpeg_pid"),
         metadata=fields.left_over("metadata"),
     )

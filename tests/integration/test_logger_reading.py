@@ -47,6 +47,15 @@ def test_plays_come_back(database: Database) -> None:
         assert all(play["ended_at"] for play in radio.get_recent_plays())
 
 
+def test_only_the_limit_bounds_the_recent_plays(database: Database) -> None:
+    with RadioLogger(with_station(database.config), "watcher") as radio:
+        for number in range(105):
+            radio.log_track_started({"artist": "Ada", "title": str(number)})
+        read_once(with_station(database.config))
+        assert [play["title"] for play in radio.get_recent_plays(200)] == [str(number) for number in range(104, -1, -1)]
+    assert "100" not in (RadioLogger.get_recent_plays.__doc__ or "")
+
+
 def test_an_empty_database_and_another_station_give_nothing(database: Database) -> None:
     with RadioLogger(database.config, "watcher") as radio:
         radio.log_track_started({"artist": "Ada", "title": "Engine"})

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import UserDict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import structlog
 
 import logging_module
 from logging_module import LoggingConfig, RadioLogger
+from parsers.events import TrackStarted
+from parsers.json_lines import parse
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,6 +82,44 @@ def test_a_play_begins_and_ends(config: LoggingConfig) -> None:
     }
     assert (ended["kind"], ended["play_id"], ended["had_errors"]) == ("track_ended", play_id, False)
     assert (by_row["play_id"], by_row["had_errors"], by_row["error_message"]) == (17, True, "cut short")
+
+
+class _Broken(UserDict[str, Any]):
+    def __iter__(self) -> Any:
+        raise RuntimeError("no fields today")
+
+
+@pytest.mark.parametrize(
+    ("track", "metadata"),
+    [
+        (None, None),
+        ("abc", {"track_info": "abc"}),
+        (17, {"track_info": "17"}),
+        (["a", 1], {"track_info": "['a', 1]"}),
+        (b"\xff", {"track_info": "\\xff"}),
+        (_Broken(), {"track_info": "(unreadable _Broken: RuntimeError)"}),
+        ({"artist": " ", "title": ["x"]}, {"title": ["x"]}),
+        ({1: 2}, {"1": 2}),
+    ],
+)
+def test_a_track_that_is_no_mapping_is_still_a_play(config: LoggingConfig, track: Any, metadata: Any) -> None:
+    with RadioLogger(config) as radio:
+        play_id = radio.log_track_started(track)
+    (raw,) = radio.path.read_bytes().splitlines()
+    (line,) = lines(radio)
+    assert (line["play_id"], line["title"], line.get("metadata")) == (play_id, "unknown", metadata)
+    assert isinstance(parse(raw, UTC), TrackStarted)
+
+
+@pytest.mark.parametrize("path", ["/srv/loop.mp4", Path("/srv/loop.mp4"), b"/srv/loop.mp4", "/srv/loop.mp4/"])
+def test_a_track_without_a_name_has_that_of_its_file(config: LoggingConfig, path: Any) -> None:
+    with RadioLogger(config) as radio:
+        radio.log_track_started({}, loop_path=path)
+        radio.log_track_started({"artist": "Ada"}, loop_path=path)
+    nameless, named = lines(radio)
+    assert nameless["title"] == "loop.mp4"
+    assert nameless["loop_path"].startswith("/srv/loop.mp4")
+    assert (named["artist"], named.get("title")) == ("Ada", None)
 
 
 @pytest.mark.parametrize("severity", ["info", "warning", "error", "critical"])

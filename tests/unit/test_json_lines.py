@@ -153,6 +153,14 @@ def test_an_unknown_kind_is_a_field_like_any_other() -> None:
     assert type(parse(line(kind=["metric"], event="metric", metric_name="m", metric_value=1), UTC)) is Metric
 
 
+@pytest.mark.parametrize("path", ["/srv/loops/night.mp4", "night.mp4", "/srv/night.mp4/"])
+def test_a_track_without_a_name_has_that_of_its_file(path: str) -> None:
+    play = as_a(TrackStarted, line(event="track_started", artist=" ", loop_path=path))
+    assert (play.title, play.loop_path) == ("night.mp4", path)
+    named = as_a(TrackStarted, line(event="track_started", artist="Ada", loop_path=path))
+    assert (named.artist, named.title) == ("Ada", "")
+
+
 @pytest.mark.parametrize(
     ("fields", "missing"),
     [
@@ -164,6 +172,7 @@ def test_an_unknown_kind_is_a_field_like_any_other() -> None:
         ({"event": "track_started"}, "artist"),
         ({"event": "track_started", "artist": " ", "title": ""}, "artist"),
         ({"event": "track_started", "artist": {}, "title": []}, "artist"),
+        ({"event": "track_started", "loop_path": " / "}, "artist"),
     ],
 )
 def test_a_missing_field_is_named(fields: dict[str, Any], missing: str) -> None:
