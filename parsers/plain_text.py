@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from parsers import timestamps
 from parsers.events import Disposition, LogRecord, Outcome, RawLine, Rejected, Severity, TimeQuality
-from parsers.json_decode import BOM, INVALID_UTF8, NUL
+from parsers.json_decode import BOM, INVALID_UTF8
 from parsers.json_fields import NOTES
 from parsers.levels import BY_NAME, leading_level
 from parsers.redact import redact
@@ -28,6 +28,13 @@ _GROUP_EXCEPTION = re.compile(r"[ \t]{1,40}\| ([\w.]{0,200}ExceptionGroup: .*)",
 _TIME = re.compile(
     r"\[?([0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[Tt ][0-9:]{8}(?:[.,][0-9]{1,9})?(?: ?(?:[Zz]|[+-][0-9:]{4,6}))?)"
 )
+
+# Neither tab, CR and the like nor ESC, which begins a colour.
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_UTF_16 = "UTF-16 is not read yet"
+# A line in Latin-1 has an umlaut in every tenth place at most; random bytes are odd in more than every third.
+_MOST_ODD = 4
+_ODD_SHARE = 0.2
 
 # Where a traceback stands: in its frames, in those of an exception group, which ends with its indentation, at the
 # exception's text, at a blank line behind it, or at the sentence that joins another traceback to it.
@@ -57,6 +64,10 @@ class PlainTextParser:
 
     def feed(self, line: RawLine) -> Sequence[Outcome]:
         """Take the next line; gives the outcomes of what it completes, and its own unless it is held."""
+        why_not = None if line.clipped else _not_text(line.data)
+        if why_not is not None:
+            rejected = Rejected(reason="not_text", detail=why_not)
+            return [*self.finish(), Outcome(line.start, line.end, Disposition.DEAD_LETTER, (rejected,))]
         text, notes = _text(line)
         if self._spans and self._continues(text) and not line.clipped:
             return self._hold(line, text, notes)
@@ -178,10 +189,40 @@ def _text(line: RawLine) -> tuple[str, list[str]]:
     except UnicodeDecodeError:
         text = data.decode("utf-8", "replace")
         notes.append(INVALID_UTF8)
-    if "\0" in text:
-        text = text.replace("\0", "\ufffd")
-        notes.append(NUL)
     return text, notes
+
+
+def _not_text(data: bytes) -> str | None:
+    """Why a line cannot be read as text; None when it can. A few bytes of another encoding do not hinder."""
+    if data.isascii() and not _CONTROL.search(data):
+        return None
+    if b"\0" in data:
+        return _why_nul(data)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _UTF_16
+    odd = len(_CONTROL.findall(data))
+    if _is_much(odd, data):
+        return f"{odd} of {len(data)} bytes are control characters"
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        odd += data.decode("utf-8", "replace").count("\ufffd")
+    if _is_much(odd, data):
+        return f"{odd} of {len(data)} bytes are no text"
+    return None
+
+
+def _is_much(odd: int, data: bytes) -> bool:
+    return odd * 2 > len(data) or (odd > _MOST_ODD and odd > len(data) * _ODD_SHARE)
+
+
+def _why_nul(data: bytes) -> str:
+    """Two-byte characters have NUL in every second place; a cut at the newline's byte may shift it by one."""
+    half = len(data) // 2
+    most = max(data[::2].count(0), data[1::2].count(0))
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (most * 4 >= half * 3 and data.count(0) <= half + 1 < len(data)):
+        return _UTF_16
+    return f"{data.count(0)} of {len(data)} bytes are NUL"
 
 
 def _too_long(line: RawLine) -> Rejected:

@@ -1,6 +1,8 @@
 """Plain text: severities, tracebacks as one record, one outcome a line whatever happens in between."""
 
+import gzip
 import json
+import random
 import traceback
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -198,11 +200,78 @@ def test_no_secret_reaches_an_event_or_the_state() -> None:
 
 
 def test_hostile_bytes_are_replaced_and_marked() -> None:
-    (record,) = records_of(b"caf\xe9 \0")
+    (record,) = records_of(b"caf\xe9 ")
 
-    assert record.message == "caf\ufffd \ufffd"
-    assert record.context == {"_notes": ["invalid_utf8", "nul"]}
+    assert record.message == "caf\ufffd "
+    assert record.context == {"_notes": ["invalid_utf8"]}
     assert records_of(b"\xef\xbb\xbfhello")[0].message == "hello"
+
+
+def rejections_of(data: bytes) -> list[Rejected]:
+    parsed = [parsed for outcome in outcomes_of(data) for parsed in outcome.parsed]
+    rejections = [event for event in parsed if isinstance(event, Rejected)]
+    assert len(rejections) == len(parsed)
+    assert all(rejection.reason == "not_text" for rejection in rejections)
+    return rejections
+
+
+UTF_16_TEXT = "2026-11-24 ERROR: no input\nERROR: it is gone\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        UTF_16_TEXT.encode("utf-16"),
+        UTF_16_TEXT.encode("utf-16-le"),
+        UTF_16_TEXT.encode("utf-16-be"),
+        b"\xfe\xff" + UTF_16_TEXT.encode("utf-16-be"),
+        UTF_16_TEXT.replace("\n", "\r\n").encode("utf-16"),
+        b"\xff\xfe" + "夜の放送".encode("utf-16-le") + b"\n",
+    ],
+)
+def test_utf_16_is_refused_by_its_name(data: bytes) -> None:
+    details = [rejection.detail for rejection in rejections_of(data)]
+    assert details[0] == "UTF-16 is not read yet"
+    assert all(detail == details[0] or detail == "1 of 1 bytes are NUL" for detail in details)
+
+
+@pytest.mark.parametrize(
+    ("data", "detail"),
+    [
+        (b"ERROR: \0", "1 of 8 bytes are NUL"),
+        (b"\0" * 20, "20 of 20 bytes are NUL"),
+        (b"\x01\x02\x03\x04\x05\x06 ERROR", "6 of 12 bytes are control characters"),
+        (b"\x81\x82", "2 of 2 bytes are no text"),
+        (b"\x80\x81\x82\x83\xfe\xff abc", "6 of 10 bytes are no text"),
+    ],
+)
+def test_what_is_no_text_is_a_dead_letter(data: bytes, detail: str) -> None:
+    (rejection,) = rejections_of(data)
+    assert rejection.detail == detail
+
+
+def test_compressed_data_is_not_taken_for_lines() -> None:
+    data = gzip.compress(random.Random(7).randbytes(20_000), mtime=0)
+    long_lines = b"\n".join(line for line in data.split(b"\n") if len(line) > 20)
+    assert len(rejections_of(long_lines)) > 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sch\u00f6ne gr\u00fc\u00dfe \u00fcber \u00e4ther \u00f6ffnen".encode("latin-1"),
+        "\x1b[31m夜の放送\x1b[0m\t続く".encode(),
+        b"\x07bell",
+        b"caf\xe9",
+    ],
+)
+def test_another_encodings_letters_and_colours_are_text(text: bytes) -> None:
+    assert len(records_of(text)) == 1
+
+
+def test_bytes_that_are_no_text_end_a_traceback() -> None:
+    outcomes = outcomes_of(simple().encode() + b"\0\0\n")
+    assert [outcome.disposition for outcome in (outcomes[0], outcomes[-1])] == [STORED, Disposition.DEAD_LETTER]
 
 
 def test_a_clipped_line_is_a_dead_letter() -> None:
@@ -242,13 +311,18 @@ def test_every_line_has_exactly_one_outcome_in_order(pieces: list[str], pauses: 
 
     assert [(outcome.start, outcome.end) for outcome in outcomes] == [(line.start, line.end) for line in lines]
     assert all(outcome.disposition is not None for outcome in outcomes)
-    assert all((outcome.disposition is STORED) == bool(outcome.parsed) for outcome in outcomes)
+    assert all(
+        (outcome.disposition in (STORED, Disposition.DEAD_LETTER)) == bool(outcome.parsed) for outcome in outcomes
+    )
 
 
 @given(st.binary())
 def test_no_bytes_raise(data: bytes) -> None:
     for outcome in outcomes_of(data):
         for event in outcome.parsed:
+            if isinstance(event, Rejected):
+                assert event.reason == "not_text"
+                continue
             assert isinstance(event, LogRecord)
             assert "\0" not in event.message + (event.stack_trace or "")
             event.message.encode()
