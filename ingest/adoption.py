@@ -1,7 +1,7 @@
 """Which generation is a file that the sweep found? Asks disk and checkpoints, and lets `follow` decide."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ingest import files
@@ -43,10 +43,23 @@ class Adopter:
         defaults: for lines and parsers.
         settings: of the followers.
         telemetry: told what happens.
+        root_of: the folder that a path must not lead out of, or None.
+
+    Attributes:
+        deferred: a file of the last call may be a copy of one that has yet to be read: look again when it has been.
     """
 
-    def __init__(self, store: Store, defaults: Defaults, settings: FollowerSettings, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        store: Store,
+        defaults: Defaults,
+        settings: FollowerSettings,
+        telemetry: Telemetry,
+        root_of: Callable[[str], str | None],
+    ) -> None:
+        self.deferred = False
         self._store = store
+        self._root_of = root_of
         self._defaults = defaults
         self._settings = settings
         self._telemetry = telemetry
@@ -71,6 +84,7 @@ class Adopter:
         return followers
 
     def _adopt_group(self, paths: Iterable[str], followers: list[Follower]) -> None:
+        self.deferred = False
         unknown = [found for path in paths if (found := self._open(path)) is not None]
         before = len(followers)
         try:
@@ -90,9 +104,8 @@ class Adopter:
             known.setdefault(checkpoint.family, []).append(checkpoint)
             own.setdefault(checkpoint.file_id, checkpoint)
         self._foreign_roots = self._store.other_live_roots() if self._defaults.defer else {}
-        self._begun: dict[str, list[files.LogFile]] = {}
         for found in unknown:
-            candidates = known.get(stored_path(found.family), [])
+            candidates = known.setdefault(stored_path(found.family), [])
             mine = own.get(found.observed.file_id)
             if mine is not None and mine not in candidates:  # renamed to a name of another family
                 candidates = [mine, *candidates]
@@ -103,8 +116,7 @@ class Adopter:
                 continue
             if follower is not None:
                 followers.append(follower)
-                if not follower.checkpoint.head.length:
-                    self._begun.setdefault(found.family, []).append(found.file)
+                _renew(known[stored_path(found.family)], follower.checkpoint)
 
     def replace(self, known: Checkpoint, step: Restart, siblings: Sequence[str]) -> list[Follower]:
         """A generation's file was truncated or rewritten: end it, adopt what stands around, record what is lost."""
@@ -128,7 +140,7 @@ class Adopter:
 
     def _open(self, path: str) -> _Unknown | None:
         try:
-            file = files.open_log(path)
+            file = files.open_log(path, self._root_of(path))
         except SourceError as error:
             self._say_once(path, str(error))
             return None
@@ -155,17 +167,12 @@ class Adopter:
             return None
         if isinstance(step, Continue):
             return self._continue(found, next(known for known in candidates if known.generation == step.generation))
-        if isinstance(step, New) and not self._is_copy_of_unread(found):
-            return self._new(found)
-        return None
-
-    def _is_copy_of_unread(self, found: _Unknown) -> bool:
-        """Whether all of it is in a file of its family that nothing was read of yet: the next sweep knows its proof.
-
-        The live name is never a copy; two runs of FFmpeg may write identical logs.
-        """
-        begun = self._begun.get(found.family, []) if is_rotated_name(found.observed.path) else []
-        return any(_holds_all_of(other, found.file) for other in begun)
+        if not isinstance(step, New):
+            return None
+        if _is_copy_of_unproven(found, candidates):
+            self.deferred = True
+            return None
+        return self._new(found)
 
     def _recognise(self, found: _Unknown, candidates: list[Checkpoint]) -> Recognised:
         path, file_id = found.observed.path, found.observed.file_id
@@ -201,9 +208,10 @@ class Adopter:
             if any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots):
                 self._leave(found, owner)
                 return None
-        name = choose(path, found.file.read(0, HEAD_BYTES), self._defaults.parser_by_glob)
+        head = found.file.read(0, HEAD_BYTES)
+        name = choose(path, head, self._defaults.parser_by_glob)
         if name is None:
-            if not is_rotated_name(path) or not found.observed.size_bytes:
+            if not is_rotated_name(path) or not head or not found.file.is_complete():
                 return None
             name = "text"
         parser = create(name, None, self._settings.zone)
@@ -240,6 +248,38 @@ def _unchanged(known: Checkpoint, observed: Observed) -> bool:
     if known.compression:
         return observed.size_bytes == known.size_bytes
     return observed.size_bytes == known.offset
+
+
+def _renew(candidates: list[Checkpoint], now: Checkpoint) -> None:
+    """Of several copies found together only one is read: the others are compared with what is known now."""
+    candidates[:] = [now, *(known for known in candidates if known.generation != now.generation)]
+
+
+def _is_copy_of_unproven(found: _Unknown, candidates: Iterable[Checkpoint]) -> bool:
+    """Whether all of it is in a file of its family that hashes cannot compare it with.
+
+    That is a file of which nothing was stored yet, and one whose head is longer than all of the copy. Such a copy is
+    left alone; a later sweep recognises it. The live name is never a copy: two runs of FFmpeg may write identical logs.
+    """
+    if not is_rotated_name(found.observed.path):
+        return False
+    unproven = [known for known in candidates if _is_unproven(found.file, known)]
+    present = files.folder_inodes(found.observed.path) if unproven else {}
+    for known in unproven:
+        path = present.get((known.file_id.device, known.file_id.inode))
+        if path is None or known.state == "replaced":
+            continue
+        other = files.open_log(path)
+        try:
+            if other.observe().file_id == known.file_id and _holds_all_of(other, found.file):
+                return True
+        finally:
+            other.close()
+    return False
+
+
+def _is_unproven(copy: files.LogFile, known: Checkpoint) -> bool:
+    return known.head.length == 0 or len(copy.read(0, known.head.length)) < known.head.length
 
 
 def _holds_all_of(other: files.LogFile, copy: files.LogFile) -> bool:

@@ -85,10 +85,15 @@ class Service:
         defaults = Defaults(
             config.station, self.instance.host, Severity(config.min_level), tuple(config.parser_by_glob), defer
         )
+        include = tuple(config.include)
+
+        def root_of(path: str) -> str | None:
+            return next((at.path for at in sources if at.kind == "folder" and at.matches(path, include)), None)
+
         self.pipeline = Pipeline(
             self._store,
-            Adopter(self._store, defaults, settings, telemetry),
-            PipelineSettings(sources, tuple(config.include), config.rotate_wait_seconds, settings),
+            Adopter(self._store, defaults, settings, telemetry, root_of),
+            PipelineSettings(sources, include, config.rotate_wait_seconds, settings),
             telemetry,
             wall=lambda: datetime.now(UTC),
             monotonic=time.monotonic,
@@ -147,11 +152,15 @@ def backfill(
     def read_bytes() -> int:
         return sum(follower.checkpoint.offset for follower in pipeline.followers.values())
 
-    pipeline.sweep()
-    total_bytes = sum(follower.file.observe().size_bytes for follower in pipeline.followers.values())
-    while pipeline.read() and not should_stop():
-        on_progress(progress(read_bytes()))
-    pipeline.flush()
+    total_bytes = 0
+    for _ in range(2):  # the second time for what may have been a copy of something unread
+        pipeline.sweep()
+        total_bytes = sum(follower.file.observe().size_bytes for follower in pipeline.followers.values())
+        while pipeline.read() and not should_stop():
+            on_progress(progress(read_bytes()))
+        pipeline.flush()
+        if should_stop() or not pipeline.sweep_again:
+            break
     if not should_stop():
         pipeline.finish_rotated()
     service.bookkeeper.work_all()

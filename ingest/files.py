@@ -42,6 +42,10 @@ class LogFile(Protocol):
         """Up to `length` bytes from `offset`; fewer only at the end. Raises SourceError."""
         ...
 
+    def is_complete(self) -> bool:
+        """Once read to its end: whether it is whole there. An archive that is cut off, or still written, is not."""
+        ...
+
     def close(self) -> None:
         """Give the descriptor back."""
         ...
@@ -75,6 +79,10 @@ class PlainFile:
         except OSError as error:
             raise SourceError(f"{self._path}: cannot be read at byte {offset}: {error.strerror}") from error
         return data
+
+    def is_complete(self) -> bool:
+        """A plain file always is."""
+        return True
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -111,6 +119,10 @@ class GzipFile:
             self._start += dropped
         at = offset - self._start
         return bytes(self._buffer[at : at + length])
+
+    def is_complete(self) -> bool:
+        """Whether the last member that was read has its end mark."""
+        return self._between_members
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -155,14 +167,14 @@ def open_log(path: str, root: str | None = None) -> LogFile:
     return PlainFile(path, root)
 
 
-def folder_inodes(path: str) -> frozenset[tuple[int, int]]:
-    """Device and inode of everything that stands in a path's folder."""
+def folder_inodes(path: str) -> dict[tuple[int, int], str]:
+    """Device and inode of everything that stands in a path's folder, and where."""
     try:
         with os.scandir(os.path.dirname(path) or ".") as entries:
-            keys = [inode_key(entry.path) for entry in entries]
+            keys = [(inode_key(entry.path), entry.path) for entry in entries]
     except OSError:
-        return frozenset()
-    return frozenset(key for key in keys if key is not None)
+        return {}
+    return {key: where for key, where in keys if key is not None}
 
 
 class Source(NamedTuple):

@@ -76,6 +76,11 @@ class Pipeline:
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
+    @property
+    def sweep_again(self) -> bool:
+        """Whether a file waits for another to be read first."""
+        return self._adopter.deferred
+
     def sweep(self) -> None:
         """Look at every file of the tree: begin new ones, follow renamed ones, let go of those that are over."""
         seen: dict[tuple[int, int], str] = {}
@@ -184,13 +189,19 @@ class Pipeline:
                 or follower.checkpoint.compression
                 or is_rotated_name(follower.path)
             )
-            if over and follower.live and now - follower.changed_at >= self._settings.rotate_wait_seconds:
+            if (
+                over
+                and follower.live
+                and follower.file.is_complete()
+                and now - follower.changed_at >= self._settings.rotate_wait_seconds
+            ):
                 self._finish(key, follower)
 
     def finish_rotated(self) -> None:
         """Finish everything that rotation has put aside, without waiting: nobody is expected to write there now."""
         for key, follower in list(self.followers.items()):
-            if follower.checkpoint.compression or is_rotated_name(follower.path):
+            rotated = follower.checkpoint.compression or is_rotated_name(follower.path)
+            if rotated and follower.live and follower.file.is_complete():
                 self._finish(key, follower)
 
     def _finish(self, key: tuple[int, int], follower: Follower) -> None:

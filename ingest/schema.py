@@ -97,7 +97,7 @@ def require(connection: Connection) -> None:
         raise _too_new(present)
     if present < SCHEMA_VERSION:
         raise SchemaMissing(
-            f"the database's schema is of version {present}: this radiolog cannot upgrade it; run the radiolog that made it"
+            f"the database's schema is of version {present}, which this radiolog cannot upgrade: run the other one"
         )
 
 

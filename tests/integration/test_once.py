@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+from pathlib import Path
 
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
@@ -284,3 +285,43 @@ def test_the_configured_station_has_the_configured_zone(database: Database) -> N
 
     zones = dict(database.rows("SELECT name, time_zone FROM stations"))
     assert zones == {database.config.station: "Europe/Berlin", "Other FM": "UTC"}
+
+
+def test_a_file_and_its_archive_seen_together_for_the_first_time(database: Database) -> None:
+    folder = database.config.log_path
+    text = lines_of(*map(metric, range(400)))
+    (folder / "a.log.1").write_text(text)
+    (folder / "a.log.1.gz").write_bytes(gzip.compress(text.encode()))
+    (folder / "b.log").write_text(text)
+    (folder / "b.log.1").write_text(text)  # as `copytruncate` leaves it between its copy and its truncation
+
+    read_once(database.config, "1")
+    read_once(database.config, "2")
+
+    assert sorted(stored_numbers(database)) == sorted([*range(400)] * 2)
+    ledger_holds(database)
+
+
+def test_an_archive_still_being_written_is_continued(database: Database) -> None:
+    archive = database.config.log_path / "a.log.1.gz"
+    packed = gzip.compress(lines_of(*[metric(n, note=os.urandom(9).hex()) for n in range(2000)]).encode())
+    for number, length in enumerate((30, len(packed) // 3, len(packed) // 2, len(packed))):
+        archive.write_bytes(packed[:length])
+        read_once(database.config, str(number))
+
+    assert stored_numbers(database) == list(range(2000))
+    assert database.rows("SELECT state, parser, dead_letters FROM ingest_files") == [("finished", "json", 0)]
+    ledger_holds(database)
+
+
+def test_links_out_of_the_tree_are_refused(database: Database, tmp_path: Path) -> None:
+    folder = database.config.log_path
+    outside = tmp_path / "outside.log"
+    outside.write_text(lines_of(metric(1)))
+    (folder / "out.log").symlink_to(outside)
+    (folder / "real.txt").write_text(lines_of(metric(2)))
+    (folder / "in.log").symlink_to("real.txt")
+
+    read_once(database.config)
+
+    assert stored_numbers(database) == [2]
