@@ -19,7 +19,7 @@ _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
 _STATX_BYTES = 256
 _GZIP_ONLY = 31  # zlib's window bits: a gzip header and nothing else
-_COMPRESSED_BYTES = 1 << 16
+_COMPRESSED_BYTES = 1 << 12  # small: what a damaged piece would have given is lost
 _INFLATED_BYTES = 1 << 20
 _MAGIC = frozenset("*?[")
 _SKIPPED_FOLDERS = frozenset({".git", "__pycache__", "lost+found"})
@@ -98,6 +98,7 @@ class GzipFile:
 
     def __init__(self, path: str, root: str | None = None) -> None:
         self._plain = PlainFile(path, root)
+        self._given_to = 0
         self._rewind()
 
     @property
@@ -110,15 +111,24 @@ class GzipFile:
         return self._plain.observe()
 
     def read(self, offset: int, length: int) -> bytes:
-        """Up to `length` decompressed bytes from `offset`. Raises SourceError for a damaged archive."""
+        """Up to `length` decompressed bytes from `offset`.
+
+        Raises SourceError for a damaged archive, when all that stands before the damage was given out.
+        """
         if offset < self._start:
             self._rewind()
-        while self._start + len(self._buffer) < offset + length and self._inflate():
-            dropped = min(len(self._buffer), max(0, offset - self._start))
-            del self._buffer[:dropped]
-            self._start += dropped
+        try:
+            while self._start + len(self._buffer) < offset + length and self._inflate():
+                dropped = min(len(self._buffer), max(0, offset - self._start))
+                del self._buffer[:dropped]
+                self._start += dropped
+        except SourceError:
+            if self._start + len(self._buffer) <= self._given_to:
+                raise
         at = offset - self._start
-        return bytes(self._buffer[at : at + length])
+        data = bytes(self._buffer[at : at + length])
+        self._given_to = max(self._given_to, offset + len(data))
+        return data
 
     def is_complete(self) -> bool:
         """Whether the last member that was read has its end mark."""

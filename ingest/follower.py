@@ -70,6 +70,7 @@ class Follower:
         live: the end was reached once; what comes now is appended while we look.
         path: where the file stands now, as far as the last sweep knows.
         changed_at: monotonic time of the last new byte, in seconds; the pipeline's.
+        last_error: why the last read failed, or empty; the pipeline's.
         missed_sweeps: sweeps in a row that did not find the file under any name; the pipeline's.
     """
 
@@ -80,6 +81,7 @@ class Follower:
         self.live = False
         self.changed_at = 0.0
         self.missed_sweeps = 0
+        self.last_error = ""
         self._settings = settings
         self.resume(checkpoint)
 
@@ -108,11 +110,6 @@ class Follower:
         """Whether bytes were read since this was last asked."""
         grown, self._grown = self._grown, False
         return grown
-
-    @property
-    def unread_bytes(self) -> int:
-        """Bytes of a half line that were read and are not yet part of a batch."""
-        return self._splitter.pending_bytes
 
     def read(self, observed: Observed, now: datetime) -> tuple[Batch | None, bool]:
         """Read on until a batch is full or the end is reached.
@@ -208,6 +205,7 @@ class Follower:
             self._head = (self._head + chunk)[:WINDOW_BYTES]
         self._position += len(chunk)
         self._grown = True
+        self.last_error = ""
         self._expected = fingerprint((before + chunk)[-WINDOW_BYTES:])
 
     def _keep_raw(self, chunk: bytes) -> None:

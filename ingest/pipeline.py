@@ -155,7 +155,7 @@ class Pipeline:
             self._restart(key, follower, replaced)
             return True
         except SourceError as error:
-            self._telemetry.file_unreadable(follower.path, str(error))
+            self._note_unreadable(follower, str(error))
             return False
         now = self._monotonic()
         if batch is None:
@@ -169,6 +169,13 @@ class Pipeline:
             if sum(len(ready.raw) for ready in self._ready) >= self._settings.follower.batch_bytes:
                 self._submit()
         return not at_end
+
+    def _note_unreadable(self, follower: Follower, message: str) -> None:
+        """Say it once, and keep it for `radiolog status`; the next sweep tries again."""
+        if follower.last_error != message:
+            follower.last_error = message
+            self._telemetry.file_unreadable(follower.path, message)
+            self.call(lambda: self._store.note_error(follower.checkpoint.generation, message))
 
     def _restart(self, key: tuple[int, int], follower: Follower, replaced: Replaced) -> None:
         """The old generation is over; whatever copy has its rest is found before a gap is recorded."""

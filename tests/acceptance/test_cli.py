@@ -1,5 +1,6 @@
 """Every command as a user types it: help, wrong words, empty and unreachable databases, never a traceback."""
 
+import gzip
 import json
 import os
 import signal
@@ -119,6 +120,18 @@ def test_unreadable_file_is_named_and_the_rest_is_read(database: Database) -> No
     failed(result, "broken.log.1.gz")
     assert "1 lines read" in result.stdout
     assert "{" not in result.stderr
+
+
+def test_status_names_a_damaged_archive(database: Database) -> None:
+    lines = gzip.compress(lines_of(*map(metric, range(3000))).encode())
+    middle = len(lines) // 2
+    damaged = lines[:middle] + bytes(byte ^ 255 for byte in lines[middle : middle + 40]) + lines[middle + 40 :]
+    (database.config.log_path / "a.log.1.gz").write_bytes(damaged)
+
+    failed(finished(database.config, "once"), "a.log.1.gz", "damaged")
+
+    (file,) = json.loads(finished(database.config, "status", "--json").stdout)["files"]
+    assert "damaged" in file["last_error"]
 
 
 def test_a_log_path_that_is_a_file(database: Database) -> None:
