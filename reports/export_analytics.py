@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
 
     def work(config: LoggingConfig) -> list[Path]:
-        start, end = arguments.instants(given, config)
+        start, end = arguments.instants(given)
         return export(
             config, days=given.days, start=start, end=end, station=given.station, output_dir=given.output_dir,
             include_errors=given.include_errors, include_metrics=given.include_metrics, excel=given.excel,

@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("sending is not available in this version; nothing was written and nothing was sent")
 
     def work(config: LoggingConfig) -> list[Path]:
-        start, end = arguments.instants(given, config)
+        start, end = arguments.instants(given)
         return generate(
             config, days=given.days, start=start, end=end, station=given.station, format_=given.format,
             output_dir=given.output_dir, name=given.name,

@@ -7,6 +7,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ingest.errors import RadiologError
 
 MAX_DAYS = 36_525
+# Log lines of other years are not stored (parsers.timestamps).
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+_EPOCH = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+# With the local days at both ends as they are in UTC.
+_FIRST_DAY, _LAST_DAY = date(FIRST_YEAR - 1, 12, 30), date(LAST_YEAR + 1, 1, 2)
 
 
 class RangeError(RadiologError, ValueError):
@@ -37,7 +42,7 @@ def resolve(
     """The window that is meant.
 
     A day means 24 hours here. Without `start` and `end`: the last `days`. With `start` alone: up to now; with `end`
-    alone: the `days` before it. A date means its local midnight; a time without zone is local.
+    alone: the `days` before it, not before 1970. A date means its local midnight; a time without zone is local.
 
     Args:
         days: how many, more than 0.
@@ -47,16 +52,15 @@ def resolve(
         zone: of dates and of times that name none; UTC when None.
 
     Raises:
-        RangeError: `days` is not within 0 to 36525, or the start is not before the end.
+        RangeError: `days` is not within 0 to 36525, the start is not before the end, or one of them is no date or time
+            of the years 1970 to 2200.
     """
     if not 0 < days <= MAX_DAYS:
-        raise RangeError(f"days must be more than 0 and at most {MAX_DAYS}, not {days:g}")
+        shown = f", not {days:g}" if abs(days) < 1e9 else ""
+        raise RangeError(f"days must be more than 0 and at most {MAX_DAYS}{shown}")
     zone = zone or ZoneInfo("UTC")
-    upper = now if end is None else as_instant(end, zone)
-    try:
-        lower = upper - timedelta(days=days) if start is None else as_instant(start, zone)
-    except OverflowError:
-        raise RangeError(f"{days} days before {upper:%Y-%m-%d} is before the year 1") from None
+    upper = now if end is None else as_instant(permitted(end), zone)
+    lower = max(upper - timedelta(days=days), _EPOCH) if start is None else as_instant(permitted(start), zone)
     if lower >= upper:
         raise RangeError(
             f"the start ({lower:%Y-%m-%d %H:%M:%S} UTC) must be before the end ({upper:%Y-%m-%d %H:%M:%S} UTC)"
@@ -64,29 +68,37 @@ def resolve(
     return Window(lower, upper)
 
 
+def permitted(value: datetime | date) -> datetime | date:
+    """A date or time that somebody gave, if it is far enough from the ends of the calendar to calculate with it.
+
+    Raises:
+        RangeError: it is no date or time, or not of the years 1970 to 2200.
+    """
+    if not isinstance(value, date):
+        raise RangeError(f"a date or time is needed, not {type(value).__name__}")
+    if not _FIRST_DAY <= date(value.year, value.month, value.day) <= _LAST_DAY:
+        raise RangeError(f"{value} is not of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return value
+
+
 def as_instant(value: datetime | date, zone: ZoneInfo) -> datetime:
-    """A time in UTC; a date is its local midnight, a time without zone is local.
-
-    Raises:
-        RangeError: the instant is outside of the years 1 to 9999 in UTC.
-    """
+    """A time in UTC; a date is its local midnight, a time without zone is local."""
     moment = value if isinstance(value, datetime) else datetime.combine(value, time())
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except OverflowError:
-        raise RangeError(f"{value} is out of range") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def parse_instant(text: str, zone: ZoneInfo) -> datetime:
-    """A date or time as a person writes it (ISO 8601), in UTC.
+def parse_moment(text: str) -> datetime:
+    """A date or time as a person writes it (ISO 8601); a date is its midnight. Without zone where the text names none.
 
     Raises:
-        RangeError: it is neither.
+        RangeError: it is neither, or not of the years 1970 to 2200.
     """
     try:
-        return as_instant(datetime.fromisoformat(text.strip()), zone)
+        moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise RangeError(f"{text!r} is no date or time: write 2026-11-24 or 2026-11-24T06:00:00Z") from error
+    permitted(moment)
+    return moment
 
 
 def local_day(day: date, zone: ZoneInfo) -> Window:

@@ -1,5 +1,7 @@
 """`radiolog stats`, `report`, `export` and `demo`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -7,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli.output import say, say_json
+from ingest.cli import EXIT_USAGE
+from ingest.cli.output import say, say_json, visible
 
 
 class Format(StrEnum):
@@ -19,12 +22,35 @@ class Format(StrEnum):
     JSON = "json"
 
 
-Days = Annotated[int, typer.Option(min=1, max=3660, help="The last so many days.")]
+def _moment(text: str) -> datetime:
+    """A date or time, as `python -m reports.…` takes it too. Without zone it is the station's."""
+    from reports.window import RangeError, parse_moment
+
+    try:
+        return parse_moment(text)
+    except RangeError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """A range that makes no sense and a station that does not exist are wrong usage: one line, exit code 2."""
+    from reports.figures.base import UnknownStation
+    from reports.window import RangeError
+
+    try:
+        yield
+    except (RangeError, UnknownStation) as error:
+        typer.echo(f"radiolog: {visible(str(error))}", err=True)
+        raise typer.Exit(EXIT_USAGE) from error
+
+
+Days = Annotated[float, typer.Option(min=0.001, max=36_525, help="The last so many times 24 hours.")]
 Start = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="From here, in the station's time.")
+    datetime | None, typer.Option(parser=_moment, metavar="DATE|DATETIME", help="From here, in the station's time.")
 ]
 End = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Up to here, in the station's time.")
+    datetime | None, typer.Option(parser=_moment, metavar="DATE|DATETIME", help="Up to here, in the station's time.")
 ]
 Station = Annotated[str | None, typer.Option(help="Only this station.")]
 
@@ -44,7 +70,7 @@ def stats(
     from reports.analytics import Analytics
     from reports.terminal import render_stats, stats_as_json
 
-    with Analytics(configured()) as analytics:
+    with _usage(), Analytics(configured()) as analytics:
         if as_json:
             say_json(stats_as_json(analytics, days=days, start=start, end=end, station=station))
             return
@@ -85,10 +111,12 @@ def report(
     from ingest.cli.settings import configured
     from reports.generate_report import generate
 
-    for path in generate(
-        configured(), days=days, start=start, end=end, station=station, format_=format_.value,
-        output_dir=output_dir, name=name,
-    ):  # fmt: skip
+    with _usage():
+        paths = generate(
+            configured(), days=days, start=start, end=end, station=station, format_=format_.value,
+            output_dir=output_dir, name=name,
+        )  # fmt: skip
+    for path in paths:
         say(str(path))
 
 
@@ -109,8 +137,10 @@ def export(
     from ingest.cli.settings import configured
     from reports.export_analytics import export as export_files
 
-    for path in export_files(
-        configured(), days=days, start=start, end=end, station=station, output_dir=output_dir,
-        include_errors=include_errors, include_metrics=include_metrics, excel=excel,
-    ):  # fmt: skip
+    with _usage():
+        paths = export_files(
+            configured(), days=days, start=start, end=end, station=station, output_dir=output_dir,
+            include_errors=include_errors, include_metrics=include_metrics, excel=excel,
+        )  # fmt: skip
+    for path in paths:
         say(str(path))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from ingest.errors import RadiologError
@@ -12,6 +12,8 @@ from reports.reader import Reader, Row, Writable
 from reports.report.wording import visible
 from reports.uptime import Rules, Uptime, read_uptime
 from reports.window import RangeError, Window, resolve, zone_named
+
+MAX_LIMIT = 1_000_000_000
 
 
 class UnknownStation(RadiologError):
@@ -69,7 +71,7 @@ class Figures:
 
     def zone(self, station: str | None = None) -> ZoneInfo:
         """The time zone whose calendar days count: the station's; without a station, the configured one."""
-        if station is not None:
+        if checked_station(station) is not None:
             for row in self._reader.rows("database.sql", "time_zone", {"station": station}):
                 return zone_named(row["time_zone"])
         return zone_named(self.config.time_zone)
@@ -120,12 +122,11 @@ class Figures:
         Raises:
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
-        parameters = {"from_time": window.start, "to_time": window.end, "station": station}
-        self._reader.copy_csv("export.sql", table, parameters, target)
+        self._reader.copy_csv("export.sql", table, span(window, station), target)
 
     def extent(self, station: str | None = None) -> Window | None:
         """From the first to just behind the last moment that the database tells of; None when it is empty."""
-        found = self._reader.one("database.sql", "extent", {"station": station})
+        found = self._reader.one("database.sql", "extent", {"station": checked_station(station)})
         if found["first_at"] is None or found["last_at"] is None:
             return None
         return Window(found["first_at"], found["last_at"] + timedelta(microseconds=1))
@@ -139,12 +140,34 @@ class Figures:
         return self._reader.rows("database.sql", "errors_by_severity")
 
 
+def span(window: Window, station: str | None, **more: Any) -> dict[str, Any]:
+    """The parameters that every query of a window takes, and those that one takes besides.
+
+    Raises:
+        UnknownStation: no station can have that name.
+    """
+    return {"from_time": window.start, "to_time": window.end, "station": checked_station(station), **more}
+
+
+def checked_station(station: str | None) -> str | None:
+    """A name that the database can be asked for. Whether it knows the station is another question.
+
+    Raises:
+        UnknownStation: no station can have that name: it holds a NUL or half of a surrogate pair.
+    """
+    if station is None:
+        return None
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in station):
+        raise UnknownStation(f"no station can be called {visible(repr(station))}")
+    return station
+
+
 def checked_limit(limit: int) -> int:
     """A limit that a query can take.
 
     Raises:
-        ValueError: it is below 0.
+        RangeError: it is below 0 or above 1,000,000,000.
     """
-    if limit < 0:
-        raise ValueError(f"limit must be 0 or more, not {limit}")
+    if not 0 <= limit <= MAX_LIMIT:
+        raise RangeError(f"limit must be from 0 to {MAX_LIMIT:,}")
     return limit

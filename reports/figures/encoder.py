@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from reports.figures.base import Figures
+from reports.figures.base import Figures, span
 from reports.frames import FLOAT, INTEGER, framed_one
 from reports.reader import Row
 from reports.window import Window
@@ -46,11 +46,11 @@ class EncoderFigures(Figures):
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         window = self.window(days, start=start, end=end, station=station)
-        span = _span(window, station)
+        parameters = span(window, station)
         found = {row["metric_name"]: row for row in self.metric_statistics(window, station, tuple(STATISTICS))}
         health = {
-            **self._reader.one("encoder.sql", "sessions", span),
-            "encoder_seconds": self._reader.one("uptime.sql", "encoder_seconds", span)["seconds"],
+            **self._reader.one("encoder.sql", "sessions", parameters),
+            "encoder_seconds": self._reader.one("uptime.sql", "encoder_seconds", parameters)["seconds"],
             "samples": sum(row["samples"] for row in found.values()),
         }
         for metric, name in STATISTICS.items():
@@ -60,15 +60,11 @@ class EncoderFigures(Figures):
 
     def metric_statistics(self, window: Window, station: str | None, metrics: tuple[str, ...]) -> list[Row]:
         """Of each metric that has samples: metric_name, unit, samples, average, median, low, high, least, greatest."""
-        return self._reader.rows("encoder.sql", "statistics", _span(window, station, metrics=list(metrics)))
+        return self._reader.rows("encoder.sql", "statistics", span(window, station, metrics=list(metrics)))
 
     def daily_metrics(self, window: Window, station: str | None, metrics: tuple[str, ...]) -> list[Row]:
         """Averages by calendar day: metric_name, day, average; days without samples are left out."""
-        parameters = _span(window, station, metrics=list(metrics), zone=self.zone(station).key)
+        parameters = span(window, station, metrics=list(metrics), zone=self.zone(station).key)
         return self._reader.rows("encoder.sql", "daily_statistics", parameters)
 
     get_encoder_health_frame = framed_one(get_encoder_health, _HEALTH)
-
-
-def _span(window: Window, station: str | None, **more: Any) -> dict[str, Any]:
-    return {"from_time": window.start, "to_time": window.end, "station": station, **more}

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from reports.figures.base import Figures, checked_limit
+from reports.figures.base import Figures, checked_limit, span
 from reports.frames import FLAG, INTEGER, OTHER, TEXT, TIME, framed
 from reports.reader import Row
 from reports.window import Window
@@ -13,7 +13,7 @@ SEVERITIES = ("info", "warning", "error", "critical")
 _SUMMARY = {"service": TEXT, "severity": TEXT, "error_count": INTEGER, "first_seen": TIME, "last_seen": TIME}
 _TIMELINE = {
     "timestamp": TIME, "service": TEXT, "severity": TEXT, "message": TEXT, "station": TEXT, "occurrences": INTEGER,
-    "category": TEXT, "time_quality": TEXT, "resolved": FLAG,
+    "category": TEXT, "time_quality": TEXT, "resolved": FLAG, "play_history_id": INTEGER,
 }  # fmt: skip
 _TEMPLATES = {
     "service": TEXT, "severity": TEXT, "category": TEXT, "template": TEXT, "example": TEXT, "error_count": INTEGER,
@@ -44,7 +44,7 @@ class ErrorFigures(Figures):
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         window = self.window(days, start=start, end=end, station=station)
-        return self._reader.rows("errors.sql", "summary", _span(window, station))
+        return self._reader.rows("errors.sql", "summary", span(window, station))
 
     def get_error_timeline(
         self, days: float = 7, severity: str | None = None, *, start: datetime | date | None = None,
@@ -62,17 +62,17 @@ class ErrorFigures(Figures):
 
         Returns:
             timestamp, service, severity, message, station, occurrences, category, time_quality, resolved,
-            play_history_id (None where no play is known).
+            play_history_id (the `id` of the play in `get_track_history`; 0 where no play is known).
 
         Raises:
             RangeError: the window makes no sense.
-            ValueError: there is no such severity, or the limit is below 0.
+            ValueError: there is no such severity, or the limit is below 0 or above 1,000,000,000.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         if severity is not None and severity not in SEVERITIES:
             raise ValueError(f"severity must be one of {', '.join(SEVERITIES)}, not {severity!r}")
         window = self.window(days, start=start, end=end, station=station)
-        parameters = _span(window, station, severity=severity, limit=None if limit is None else checked_limit(limit))
+        parameters = span(window, station, severity=severity, limit=None if limit is None else checked_limit(limit))
         return self._reader.rows("errors.sql", "timeline", parameters)
 
     def get_error_templates(
@@ -94,29 +94,24 @@ class ErrorFigures(Figures):
             the local calendar days of the window).
 
         Raises:
-            RangeError: the window makes no sense.
-            ValueError: the limit is below 0.
+            RangeError: the window makes no sense, or the limit is below 0 or above 1,000,000,000.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         window = self.window(days, start=start, end=end, station=station)
-        parameters = _span(
+        parameters = span(
             window, station, before_time=window.before.start, zone=self.zone(station).key, limit=checked_limit(limit)
         )
         return self._reader.rows("errors.sql", "templates", parameters)
 
     def daily_errors(self, window: Window, station: str | None) -> list[Row]:
         """Errors and worse by calendar day: day, errors; days without are left out."""
-        return self._reader.rows("errors.sql", "daily", _span(window, station, zone=self.zone(station).key))
+        return self._reader.rows("errors.sql", "daily", span(window, station, zone=self.zone(station).key))
 
     def errors_by_weekday_and_hour(self, window: Window, station: str | None) -> list[Row]:
         """Errors and worse: weekday (1: Monday), hour, errors; cells without are left out."""
-        parameters = _span(window, station, zone=self.zone(station).key)
+        parameters = span(window, station, zone=self.zone(station).key)
         return self._reader.rows("errors.sql", "by_weekday_and_hour", parameters)
 
     get_error_summary_frame = framed(get_error_summary, _SUMMARY)
     get_error_timeline_frame = framed(get_error_timeline, _TIMELINE)
     get_error_templates_frame = framed(get_error_templates, _TEMPLATES)
-
-
-def _span(window: Window, station: str | None, **more: Any) -> dict[str, Any]:
-    return {"from_time": window.start, "to_time": window.end, "station": station, **more}

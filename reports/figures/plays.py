@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from ingest.fit import track_key
-from reports.figures.base import Figures, checked_limit
+from reports.figures.base import Figures, checked_limit, checked_station, span
 from reports.frames import FLAG, FLOAT, INTEGER, TEXT, TIME, framed, framed_one
 from reports.reader import Row
 from reports.uptime import Uptime
@@ -27,7 +27,8 @@ _TRACK_HISTORY = {
     "error_count": INTEGER, "error_message": TEXT,
 }  # fmt: skip
 _REPEATS = {
-    "artist": TEXT, "title": TEXT, "play_count": INTEGER, "shortest_seconds": FLOAT, "median_seconds": FLOAT,
+    "station": TEXT, "artist": TEXT, "title": TEXT, "play_count": INTEGER, "shortest_seconds": FLOAT,
+    "median_seconds": FLOAT,
 }  # fmt: skip
 _RETENTION = {
     "artist": TEXT, "title": TEXT, "play_count": INTEGER, "listeners_at_start": FLOAT, "listeners_at_end": FLOAT,
@@ -71,7 +72,7 @@ class PlayFigures(Figures):
         """
         uptime = uptime or self.uptime(window, station=station)
         return {
-            **self._reader.one("plays.sql", "play_stats", _span(window, station)),
+            **self._reader.one("plays.sql", "play_stats", span(window, station)),
             "uptime_percent": uptime.total.uptime_percent,
             "coverage_percent": uptime.total.coverage_percent,
             "interruptions": uptime.interruptions,
@@ -94,12 +95,11 @@ class PlayFigures(Figures):
             artist, title, play_count, total_play_seconds, last_played_at.
 
         Raises:
-            RangeError: the window makes no sense.
-            ValueError: the limit is below 0.
+            RangeError: the window makes no sense, or the limit is below 0 or above 1,000,000,000.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         window = self.window(days, start=start, end=end, station=station)
-        return self._reader.rows("plays.sql", "most_played", _span(window, station, limit=checked_limit(limit)))
+        return self._reader.rows("plays.sql", "most_played", span(window, station, limit=checked_limit(limit)))
 
     def get_hourly_play_distribution(
         self, days: float = 7, *, start: datetime | date | None = None, end: datetime | date | None = None,
@@ -121,7 +121,7 @@ class PlayFigures(Figures):
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         window = self.window(days, start=start, end=end, station=station)
-        return self._reader.rows("plays.sql", "hourly", _span(window, station, zone=self.config.time_zone))
+        return self._reader.rows("plays.sql", "hourly", span(window, station, zone=self.config.time_zone))
 
     def get_track_history(
         self, artist: str, title: str, limit: int = 20, *, station: str | None = None
@@ -139,11 +139,11 @@ class PlayFigures(Figures):
             expected_duration_seconds, ended_by, had_errors, error_count, error_message.
 
         Raises:
-            ValueError: the limit is below 0.
+            RangeError: the limit is below 0 or above 1,000,000,000.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         key = track_key(storable(artist), storable(title))
-        parameters = {"track_key": key, "limit": checked_limit(limit), "station": station}
+        parameters = {"track_key": key, "limit": checked_limit(limit), "station": checked_station(station)}
         return self._reader.rows("plays.sql", "track_history", parameters)
 
     def get_repeat_distances(
@@ -160,15 +160,15 @@ class PlayFigures(Figures):
             station: None: all stations.
 
         Returns:
-            artist, title, play_count, shortest_seconds, median_seconds; tracks that played once are left out.
+            station, artist, title, play_count, shortest_seconds, median_seconds; tracks that played once there are
+            left out.
 
         Raises:
-            RangeError: the window makes no sense.
-            ValueError: the limit is below 0.
+            RangeError: the window makes no sense, or the limit is below 0 or above 1,000,000,000.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         window = self.window(days, start=start, end=end, station=station)
-        return self._reader.rows("plays.sql", "repeat_distances", _span(window, station, limit=checked_limit(limit)))
+        return self._reader.rows("plays.sql", "repeat_distances", span(window, station, limit=checked_limit(limit)))
 
     def get_listener_retention(
         self, days: float = 30, limit: int = 20, *, start: datetime | date | None = None,
@@ -187,12 +187,11 @@ class PlayFigures(Figures):
             artist, title, play_count, listeners_at_start, listeners_at_end (averages over plays), retention_percent.
 
         Raises:
-            RangeError: the window makes no sense.
-            ValueError: the limit is below 0.
+            RangeError: the window makes no sense, or the limit is below 0 or above 1,000,000,000.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         window = self.window(days, start=start, end=end, station=station)
-        parameters = _span(
+        parameters = span(
             window, station, limit=checked_limit(limit), metrics=list(LISTENER_METRICS),
             max_open_seconds=self.config.max_open_play_seconds,
         )  # fmt: skip
@@ -200,7 +199,7 @@ class PlayFigures(Figures):
 
     def daily_plays(self, window: Window, station: str | None) -> list[Row]:
         """Plays by calendar day: day, total_plays, unique_tracks, plays_with_errors; only days that have a play."""
-        return self._reader.rows("plays.sql", "daily_plays", _span(window, station, zone=self.zone(station).key))
+        return self._reader.rows("plays.sql", "daily_plays", span(window, station, zone=self.zone(station).key))
 
     get_play_stats_frame = framed_one(get_play_stats, _PLAY_STATS)
     get_most_played_tracks_frame = framed(get_most_played_tracks, _MOST_PLAYED)
@@ -215,7 +214,3 @@ class PlayFigures(Figures):
 def storable(text: str) -> str:
     """Text as it can stand in the database: no NUL, no lone surrogate."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _span(window: Window, station: str | None, **more: Any) -> dict[str, Any]:
-    return {"from_time": window.start, "to_time": window.end, "station": station, **more}

@@ -9,7 +9,7 @@ from reports.figures.errors import ErrorFigures
 from reports.figures.plays import PlayFigures
 from reports.frames import FLAG, FLOAT, INTEGER, OTHER, TEXT, TIME, framed, framed_one
 from reports.uptime import Seconds
-from reports.window import RangeError, Window, as_instant, local_date, local_day
+from reports.window import RangeError, Window, as_instant, local_date, local_day, permitted
 
 TOP_TRACKS = 5
 _COMPARED = ("total_plays", "unique_tracks", "uptime_percent", "coverage_percent", "interruptions", "errors")
@@ -56,7 +56,7 @@ class SummaryFigures(PlayFigures, ErrorFigures):
             five, as `get_most_played_tracks` gives them). Today counts up to now.
 
         Raises:
-            RangeError: the text is no date.
+            RangeError: it is no date, or not of the years 1970 to 2200.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         zone = self.zone(station)
@@ -84,7 +84,7 @@ class SummaryFigures(PlayFigures, ErrorFigures):
             less the previous.
 
         Raises:
-            RangeError: the text is neither a date nor a week.
+            RangeError: it is neither a date nor a week, or not of the years 1970 to 2200.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         zone, now = self.zone(station), self._now()
@@ -180,8 +180,7 @@ class SummaryFigures(PlayFigures, ErrorFigures):
             (began before the window), ongoing.
 
         Raises:
-            RangeError: the window makes no sense.
-            ValueError: the limit is below 0.
+            RangeError: the window makes no sense, or the limit is below 0 or above 1,000,000,000.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         uptime = self.uptime(self.window(days, start=start, end=end, station=station), station=station)
@@ -231,14 +230,13 @@ def _day(day: date, seconds: Seconds) -> dict[str, Any]:
 
 
 def _as_date(value: date | str) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value.strip())
-    except ValueError as error:
-        raise RangeError(f"{value!r} is neither a date such as 2026-11-24 nor a week such as 2026-W48") from error
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value.strip())
+        except ValueError as error:
+            raise RangeError(f"{value!r} is neither a date such as 2026-11-24 nor a week such as 2026-W48") from error
+    permitted(value)
+    return value.date() if isinstance(value, datetime) else value
 
 
 def _week_earlier(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -8,10 +8,10 @@ WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND NOT noise AND (
 GROUP BY service, severity
 ORDER BY error_count DESC, service, severity
 
--- Parameters: severity (NULL: all), limit (NULL: all).
+-- play_history_id: 0 where no play is known. Parameters: severity (NULL: all), limit (NULL: all).
 -- name: timeline
 SELECT timestamp, service, severity, message, station, occurrences, coalesce(category, '') AS category, time_quality,
-       resolved, play_history_id
+       resolved, coalesce(play_history_id, 0) AS play_history_id
 FROM error_log
 WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND NOT noise AND (%(station)s::text IS NULL OR station = %(station)s)
   AND (%(severity)s::text IS NULL OR severity = %(severity)s)

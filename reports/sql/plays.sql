@@ -1,5 +1,7 @@
 -- Plays and tracks. Parameters: station (NULL: all), from_time, to_time, and what a query names besides.
 -- A play belongs to the window that it started in.
+-- What a log line said as a number is anything that NUMERIC or float8 holds: it is brought within 10^15 before it is
+-- summed or leaves as float8, so that no line makes a figure overflow or infinite.
 
 -- name: play_stats
 SELECT count(*) AS total_plays, count(DISTINCT track_key) AS unique_tracks,
@@ -47,7 +49,7 @@ GROUP BY day ORDER BY day
 -- name: track_history
 SELECT id, station, artist, title, coalesce(album, '') AS album, started_at, ended_at,
        coalesce(duration_seconds, 0)::float8 AS duration_seconds,
-       coalesce(expected_duration_seconds, 0)::float8 AS expected_duration_seconds,
+       least(greatest(coalesce(expected_duration_seconds, 0), 0), 1e15)::float8 AS expected_duration_seconds,
        coalesce(ended_by, '') AS ended_by, had_errors, error_count, coalesce(error_message, '') AS error_message
 FROM play_history
 WHERE track_key = %(track_key)s AND (%(station)s::text IS NULL OR station = %(station)s)
@@ -56,7 +58,7 @@ LIMIT %(limit)s
 
 -- Time from one start of a track to its next, at the same station; nearest repeats first. Parameter: limit.
 -- name: repeat_distances
-SELECT (array_agg(artist ORDER BY started_at DESC))[1] AS artist, (array_agg(title ORDER BY started_at DESC))[1] AS title,
+SELECT station, (array_agg(artist ORDER BY started_at DESC))[1] AS artist, (array_agg(title ORDER BY started_at DESC))[1] AS title,
        count(*) + 1 AS play_count, min(distance)::float8 AS shortest_seconds,
        (percentile_cont(0.5) WITHIN GROUP (ORDER BY distance))::float8 AS median_seconds
 FROM (
@@ -67,14 +69,14 @@ FROM (
 ) p
 WHERE distance IS NOT NULL
 GROUP BY station, track_key
-ORDER BY shortest_seconds, play_count DESC, track_key
+ORDER BY shortest_seconds, play_count DESC, station, track_key
 LIMIT %(limit)s
 
 -- Listeners at the first and at the last count within each play, summed over the plays of a track.
 -- Parameters: metrics (names that count listeners), max_open_seconds, limit.
 -- name: listener_retention
 WITH counts AS (
-    SELECT station, timestamp, sum(metric_value) AS listeners FROM system_metrics
+    SELECT station, timestamp, sum(round(least(greatest(metric_value, -1e15), 1e15), 6)) AS listeners FROM system_metrics
     WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND metric_name = ANY(%(metrics)s)
       AND (%(station)s::text IS NULL OR station = %(station)s)
     GROUP BY station, timestamp

@@ -15,6 +15,7 @@ from station_kit import Station
 from ingest.errors import DatabaseUnavailable, SchemaMissing
 from logging_module import Analytics as HandedOn
 from reports.analytics import Analytics, RangeError
+from reports.figures.base import UnknownStation
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
 
@@ -317,6 +318,96 @@ def test_repeats_and_retention(analytics: Analytics, database: Database) -> None
     assert kept["Awake"]["retention_percent"] == 150.0
     assert kept["says"]["retention_percent"] == pytest.approx(100 * (8 + 5) / (10 + 10))
     assert "La femme" not in kept
+
+
+def test_no_number_of_a_log_breaks_a_figure(analytics: Analytics, database: Database) -> None:
+    station, begin = Station(), ago(hours=2)
+    station.play(begin, begin + timedelta(hours=1), "Nils", "Says", expected=1e308)
+    values = ("1e308", "-1e308", "1e-400", "1e400", "NaN", "1e308", "1e308")
+    for number, value in enumerate(values):
+        at = begin + timedelta(minutes=number // 2)
+        for metric in ("listeners", "cpu_percent", "ffmpeg_fps", "ffmpeg_speed", "ffmpeg_bitrate_kbps"):
+            more = {"metadata": '{"min": -1e400, "max": 1e400}'} if number % 2 else {}
+            station.metric(at, metric, Decimal(value), service=f"s{number}", **more)  # type: ignore[arg-type]
+    for _ in range(3):
+        station.session(
+            begin, begin + timedelta(minutes=9), frames=2**63 - 1, drop_frames=2**63 - 1, dup_frames=2**63 - 1,
+            speed_average=1e308, speed_worst=1e308, out_time_seconds=1e308,
+        )  # fmt: skip
+    store(database, station)
+    for name, arguments in CALLS.items():
+        assert plain(getattr(analytics, name)(*arguments)), name
+        frame = getattr(analytics, f"{name}_frame")(*arguments)
+        assert not frame.select_dtypes("number").isin([math.inf, -math.inf, math.nan]).any(axis=None), name
+    window = analytics.window(1)
+    metrics = ("listeners", "cpu_percent", "ffmpeg_speed")
+    assert plain(analytics.metric_statistics(window, None, metrics))
+    assert plain(analytics.daily_metrics(window, None, metrics))
+    (kept,) = analytics.get_listener_retention()
+    assert abs(kept["listeners_at_start"]) <= 2e15
+    assert analytics.get_track_history("Nils", "Says")[0]["expected_duration_seconds"] == 1e15
+
+
+def test_tiny_listener_counts(analytics: Analytics, database: Database) -> None:
+    station, begin = Station(), ago(hours=2)
+    station.play(begin, begin + timedelta(hours=1))
+    for minute, value in ((1, "1e-320"), (2, "1e308")):
+        station.metric(begin + timedelta(minutes=minute), "listeners", Decimal(value))  # type: ignore[arg-type]
+    store(database, station)
+    (kept,) = analytics.get_listener_retention()
+    assert (kept["listeners_at_start"], kept["listeners_at_end"], kept["retention_percent"]) == (0.0, 1e15, 0.0)
+
+
+@pytest.mark.parametrize(
+    "day", ["0001-01-01", "9999-12-31", date(9999, 12, 31), datetime(1, 1, 1, tzinfo=UTC), 5, b"x"]
+)
+def test_days_that_are_none(analytics: Analytics, day: Any) -> None:
+    calls = (analytics.get_daily_summary, analytics.get_weekly_summary, lambda day: analytics.get_play_stats(start=day))
+    for call in calls:
+        with pytest.raises(RangeError, match=r"of the years 1970 to 2200|a date or time is needed"):
+            call(day)
+
+
+def test_the_first_and_the_last_day(analytics: Analytics, database: Database) -> None:
+    store(database, Station(zone="Europe/Berlin"), Station("west", "America/Los_Angeles"))
+    for station in ("radio", "west"):
+        for day in ("1970-01-01", "2200-12-31"):
+            assert analytics.get_daily_summary(day, station=station)["total_plays"] == 0
+            assert analytics.get_weekly_summary(day, station=station)["total_plays"] == 0
+    assert analytics.get_error_templates(start=date(1970, 1, 1), end=date(2200, 12, 31)) == []
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_station_can_have(analytics: Analytics, name: str) -> None:
+    for method, arguments in CALLS.items():
+        with pytest.raises(UnknownStation, match="no station can be called"):
+            getattr(analytics, method)(*arguments, station=name)
+
+
+@pytest.mark.parametrize("limit", [-1, 10**30, math.inf, math.nan])
+def test_limits_that_no_query_takes(analytics: Analytics, limit: Any) -> None:
+    for name in ("get_most_played_tracks", "get_error_timeline", "get_outages", "get_repeat_distances"):
+        with pytest.raises(RangeError, match="limit must be from 0"):
+            getattr(analytics, name)(limit=limit)
+
+
+def test_an_error_without_a_play_has_the_number_0(analytics: Analytics, database: Database) -> None:
+    station = Station()
+    station.error(ago(hours=1), "alone")
+    station.error(ago(hours=2), "linked", play_history_id=17)
+    store(database, station)
+    assert [row["play_history_id"] for row in analytics.get_error_timeline()] == [0, 17]
+    assert list(analytics.get_error_timeline_frame()["play_history_id"]) == [0, 17]
+
+
+def test_repeats_name_their_station(analytics: Analytics, database: Database) -> None:
+    stations = [Station("east"), Station("west")]
+    for station in stations:
+        for hours in (5, 4):
+            station.play(ago(hours=hours), ago(hours=hours - 1), "Nils", "Says")
+    store(database, *stations)
+    assert [row["station"] for row in analytics.get_repeat_distances()] == ["east", "west"]
+    assert list(analytics.get_repeat_distances_frame()["station"]) == ["east", "west"]
 
 
 def test_stations_are_apart(analytics: Analytics, database: Database) -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from fix_postgres import Database
+from process_kit import finished
 from report_kit import HOSTILE
 from rich.console import Console
 from station_kit import Station, believable_week
 
 from ingest.errors import DatabaseError, OutputError
 from logging_module.config import LoggingConfig
+from reports import arguments
 from reports.analytics import Analytics
 from reports.figures.base import UnknownStation
 from reports.generate_report import BadName, generate
@@ -188,6 +190,8 @@ def test_programs_and_their_old_paths(busy: Database, tmp_path: Path) -> None:
     [
         (["--start", "tomorrow"], 2, "no date or time"), (["--days", "0"], 2, "days must be"), (["--station", "x\x1b[31m"], 2, "no station"),
         (["--output-dir", "/proc/nowhere"], 1, "cannot be made"), (["--webhook-url", "https://example.org/x"], 2, "nothing was sent"),
+        (["--start", "0001-01-01", "--end", "0001-01-02"], 2, "1970 to 2200"), (["--end", "9999-12-31"], 2, "1970 to 2200"),
+        (["--start", "2026-11-24", "--end", "2026-11-20"], 2, "before the end"),
         (["--send-notification"], 2, "nothing was sent"), (["--format", "pdf"], 2, "invalid choice"),
     ],
 )  # fmt: skip
@@ -200,6 +204,67 @@ def test_errors_are_one_clear_message(
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
     assert done.stdout == ""
+
+
+def test_one_hostile_metric_breaks_no_report(database: Database, tmp_path: Path) -> None:
+    station, at = Station(), NOW - timedelta(hours=1)
+    station.play(at, at + timedelta(minutes=30))
+    for service, value in (("a", 1e308), ("b", 1e308)):
+        station.metric(at + timedelta(minutes=1), "listeners", value, service=service)
+    station.metric(at, "cpu_percent", 1e308)
+    station.metric(at, "cpu_percent", -1e308)
+    store(database, station)
+    for format_ in ("both", "json"):
+        for path in generate(database.config, output_dir=tmp_path / "r", format_=format_, now=lambda: NOW):
+            assert not re.search(r"\b(inf|infinity|nan)\b", path.read_text(encoding="utf-8"), re.IGNORECASE)
+    assert render_summary(database.config, output_dir=tmp_path / "r", now=lambda: NOW)[1]
+
+
+def test_a_time_without_zone_is_the_stations(database: Database, tmp_path: Path) -> None:
+    station = Station("far", "Asia/Tokyo")
+    station.play(datetime(2026, 11, 23, 15, 5, tzinfo=UTC), datetime(2026, 11, 23, 15, 6, tzinfo=UTC))
+    store(database, station)
+    span = ["--station", "far", "--start", "2026-11-24T00:00:00", "--end", "2026-11-23T15:10:00Z", "--format", "json"]
+    done = program("-m reports.generate_report", *span, database=database, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / done.stdout.strip()).read_text())["start"].startswith("2026-11-23T15:00:00")
+
+
+def test_a_defect_of_ours_is_one_line(
+    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POSTGRES_HOST", str(database.config.postgres_host))
+
+    def broken(config: LoggingConfig) -> list[Path]:
+        raise OverflowError("a secret of a log line")
+
+    monkeypatch.delenv("DEBUG", raising=False)
+    assert arguments.run(broken) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: unexpected OverflowError in broken (test_report_generation.py:")
+    assert shown.count("\n") == 1
+    assert "secret" not in shown
+    monkeypatch.setenv("DEBUG", "true")
+    assert arguments.run(broken) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["stats", "report", "export"])
+def test_wrong_usage_of_the_command(database: Database, tmp_path: Path, command: str) -> None:
+    store(database, Station())
+    for words, told in (
+        (("--start", "2026-11-24", "--end", "2026-11-20"), "before the end"), (("--station", "nobody"), "no station"),
+        (("--start", "0001-01-01", "--end", "0001-01-02"), "1970 to 2200"), (("--start", "tomorrow"), "no date or time"),
+        (("--days", "0"), "days"), (("--days", "nan"), "days"),
+    ):  # fmt: skip
+        done = finished(database.config, command, *words, COLUMNS="200")
+        assert (done.returncode, done.stdout) == (2, ""), done
+        assert told in done.stderr
+    forms = ("2026-11-20", "2026-11-20T06:00:00", "2026-11-20T06:00:00Z", "2026-11-20T06:00:00+01:00")
+    for form in forms if command == "stats" else forms[-1:]:
+        assert finished(database.config, command, "--start", form).returncode == 0, form
+    assert finished(database.config, command, "--days", "0.5").returncode == 0
+    assert "DATE|DATETIME" in finished(database.config, command, "--help", COLUMNS="200").stdout
 
 
 def test_stats_as_table_and_json(busy: Database) -> None:
