@@ -80,7 +80,9 @@ def stats(
 
 
 def demo(
-    seconds: Annotated[float, typer.Option(min=1, help="End after so many seconds; without it, at Ctrl-C.")] = 0,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="End after so many seconds; without it, at Ctrl-C.")
+    ] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="How many times faster than real time.")] = 1.0,
 ) -> None:
     """Run a small live station: services that write logs, FFmpeg, the daemon, and a live view.
@@ -91,7 +93,7 @@ def demo(
     """
     from ingest.cli.live import run_demo
 
-    run_demo(seconds=seconds or None, speed=speed)
+    run_demo(seconds=seconds, speed=speed)
     say("the demo's rows stay in the database radiolog_demo until its next run")
 
 
