@@ -11,6 +11,13 @@ EXIT_FENCED = 75
 
 def main() -> None:
     """Run the command line and exit: 0 on success, 1 on failure, 2 on wrong usage, 75 when fenced off."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # also while modules are still being loaded
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _run() -> None:
     from ingest.cli.app import app
     from ingest.errors import Fenced, RadiologError
     from logging_module.errors import ConfigurationError
@@ -23,8 +30,6 @@ def main() -> None:
     except (RadiologError, ConfigurationError) as error:
         _complain(str(error))
         sys.exit(EXIT_FAILURE)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has seen enough (`| head`); nothing more may be written, not even at exit.
         sys.stdout = None
