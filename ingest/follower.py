@@ -111,6 +111,10 @@ class Follower:
         grown, self._grown = self._grown, False
         return grown
 
+    def has_read(self, observed: Observed) -> bool:
+        """Whether every byte that the file was observed to have was read. An archive's size tells nothing of that."""
+        return self._archive or observed.size_bytes == self._position
+
     def read(self, observed: Observed, now: datetime) -> tuple[Batch | None, bool]:
         """Read on until a batch is full or the end is reached.
 

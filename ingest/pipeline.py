@@ -196,26 +196,24 @@ class Pipeline:
                 or follower.checkpoint.compression
                 or is_rotated_name(follower.path)
             )
-            if (
-                over
-                and follower.live
-                and follower.file.is_complete()
-                and now - follower.changed_at >= self._settings.rotate_wait_seconds
-            ):
+            if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:
                 self._finish(key, follower)
 
     def finish_rotated(self) -> None:
         """Finish everything that rotation has put aside, without waiting: nobody is expected to write there now."""
         for key, follower in list(self.followers.items()):
-            rotated = follower.checkpoint.compression or is_rotated_name(follower.path)
-            if rotated and follower.live and follower.file.is_complete():
+            if follower.checkpoint.compression or is_rotated_name(follower.path):
                 self._finish(key, follower)
 
     def _finish(self, key: tuple[int, int], follower: Follower) -> None:
-        self._ready.append(follower.finish(follower.file.observe(), self._wall()))
+        """Finish a file unless there is something to be read: what came meanwhile, or could not be read until now."""
+        observed = follower.file.observe()
+        if not (follower.live and follower.file.is_complete() and follower.has_read(observed)):
+            return
+        self._ready.append(follower.finish(observed, self._wall()))
         self._flush()
         del self.followers[key]
-        self._adopter.settle(follower.file.observe())
+        self._adopter.settle(observed)  # as it was read: what was appended since is a change
         follower.file.close()
         self._telemetry.file_finished(follower.path, follower.checkpoint.generation, follower.checkpoint.offset)
 

@@ -1,0 +1,330 @@
+"""A folder of rotated logs, writers that hold descriptors, and a real pipeline over them with clocks of the test's own."""
+
+import gzip
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from fix_postgres import Database
+
+from ingest.adoption import Adopter, Defaults
+from ingest.errors import DatabaseError
+from ingest.files import source_of
+from ingest.follower import FollowerSettings
+from ingest.pipeline import Pipeline, PipelineSettings
+from ingest.schema import ready_connection
+from ingest.store import Instance, Store
+from ingest.telemetry import Telemetry
+from parsers.events import Severity
+
+ROTATE_WAIT_SECONDS = 5.0
+
+
+def line(number: int, padding: int = 0) -> bytes:
+    """A metric line whose value is its number."""
+    fields = {"timestamp": "2026-11-22T10:00:00Z", "event": "metric", "metric_name": "m", "metric_value": number}
+    return json.dumps({**fields, "note": "x" * padding}).encode() + b"\n"
+
+
+def numbers_in(data: bytes) -> set[int]:
+    """Numbers of all complete metric lines in a file's bytes."""
+    found = set()
+    for text in data.split(b"\n")[:-1]:
+        try:
+            value = json.loads(text.lstrip(b"\0"))
+        except ValueError:
+            continue
+        if isinstance(value, dict) and "metric_value" in value:
+            found.add(int(value["metric_value"]))
+    return found
+
+
+def content(path: Path) -> bytes:
+    """A file's bytes, unpacked."""
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+class Reader:
+    """A pipeline with a clock that stands still until told.
+
+    Args:
+        database: where to.
+        folder: what to read.
+        name: of the instance; the same name again is a newer start of it.
+        defer: as for `radiolog once`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        name: str = "run",
+        *,
+        batch_bytes: int = 1 << 20,
+        line_bytes: int = 65536,
+    ) -> None:
+        self.database, self.folder = database, folder
+        self.seconds = 0.0  # since the beginning
+        self.telemetry = Telemetry(stream=None)
+        roots = (str(folder),)
+        instance = Instance(f"model/{name}", "model", roots, "host", os.getpid(), "boot", "Station", "UTC")
+        self.store = Store(lambda: ready_connection(database.config, application_name="radiolog ingest"), instance)
+        settings = FollowerSettings(1000, batch_bytes, line_bytes, 10.0, ZoneInfo("UTC"))
+        defaults = Defaults("Station", "host", Severity.INFO, ())
+        self.adopter = Adopter(self.store, defaults, settings, self.telemetry, lambda _: str(folder))
+        self.pipeline = Pipeline(
+            self.store,
+            self.adopter,
+            PipelineSettings((source_of(folder),), tuple(database.config.include), ROTATE_WAIT_SECONDS, settings),
+            self.telemetry,
+            wall=lambda: datetime.now(UTC) + timedelta(seconds=self.seconds),
+            monotonic=lambda: self.seconds,
+        )
+        self.pipeline.call(self.store.take_over)
+
+    def drain(self) -> None:
+        """Read all there is and commit it."""
+        while self.pipeline.read():
+            pass
+        self.pipeline.flush()
+
+    def sync(self, rounds: int = 2) -> None:
+        """Sweep and read until nothing is left, as the daemon's loop does, through every fault of the database."""
+        for _ in range(rounds):
+            self.recovering(self.pipeline.sweep)
+            self.recovering(self.drain)
+
+    def settle(self, rounds: int = 4) -> None:
+        """As many sweeps as it takes until all that rotated is finished."""
+        for _ in range(rounds):
+            self.seconds += ROTATE_WAIT_SECONDS + 1
+            self.sync(1)
+
+    def recovering(self, action: Callable[[], None], attempts: int = 5) -> None:
+        """Do something as the daemon does it: after an error, drop memory and do it again."""
+        for _ in range(attempts):
+            try:
+                action()
+            except DatabaseError:
+                self.pipeline.recover()
+            else:
+                return
+        action()
+
+    def readable(self) -> set[int]:
+        """Numbers of all complete lines that a sweep can see now, by name or through a descriptor that it holds."""
+        paths = [path for path in self.folder.rglob("*") if path.is_file() and ".log" in path.name]
+        found = set().union(*(numbers_in(content(path)) for path in paths)) if paths else set()
+        for follower in self.pipeline.followers.values():
+            if not follower.checkpoint.compression:
+                found |= numbers_in(follower.file.read(0, 1 << 26))
+        return found
+
+    def sign_off(self) -> None:
+        """End in good order."""
+        self.pipeline.call(self.store.sign_off)
+        self.close()
+
+    def close(self) -> None:
+        """End as a crash does: whatever was not committed is gone."""
+        self.pipeline.close()
+        self.store.close()
+
+
+def stored(database: Database) -> list[tuple[int, int]]:
+    """Generation and number of every stored line, in the order of generation and offset."""
+    rows = database.rows("SELECT generation, metric_value FROM system_metrics ORDER BY generation, line_offset")
+    return [(generation, int(value)) for generation, value in rows]
+
+
+def open_below(folder: Path) -> list[str]:
+    """What this process holds open for reading below a folder."""
+    return [target for target, writes in _descriptors() if not writes and target.startswith(str(folder) + "/")]
+
+
+def _descriptors() -> Iterator[tuple[str, bool]]:
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{number}")
+            flags = Path(f"/proc/self/fdinfo/{number}").read_text().split("flags:")[1].split()[0]
+        except OSError:
+            continue
+        yield target, bool(int(flags, 8) & (os.O_WRONLY | os.O_RDWR))
+
+
+class Logs:
+    """One family of logs in a folder, and its writers; numbers every line.
+
+    Attributes:
+        folder: where they stand.
+        excused: numbers of lines that were half written when rotation was told to be over.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.live = folder / "a.log"
+        self.excused: set[int] = set()
+        self._next = 0
+        self._writers: list[int] = []  # the newest is the live one
+        self._rest: dict[int, tuple[int, bytes]] = {}  # by descriptor: the half line to be completed
+
+    # -- writers ------------------------------------------------------------------------------------------------------
+
+    def open_live(self, *, append: bool = True) -> None:
+        """(Re)open the live name, creating it."""
+        mode = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else 0)
+        descriptor = os.open(self.live, mode, 0o644)
+        if not append:
+            os.lseek(descriptor, 0, os.SEEK_END)
+        self._writers = [*self._writers[-3:], descriptor] if len(self._writers) < 4 else self._drop_oldest(descriptor)
+
+    def _drop_oldest(self, descriptor: int) -> list[int]:
+        os.close(self._writers[0])
+        self._rest.pop(self._writers[0], None)
+        return [*self._writers[1:], descriptor]
+
+    def append(self, count: int = 1, *, padding: int = 0, back: int = 0) -> None:
+        """Whole lines through the live writer, or through one `back` steps older."""
+        descriptor = self._writer(back)
+        data = self._rest.pop(descriptor, (0, b""))[1]
+        for _ in range(count):
+            data += line(self._number(), padding)
+        os.write(descriptor, data)
+
+    def append_half(self, share: float = 0.5, *, back: int = 0) -> None:
+        """The beginning of a line; the next `append` completes it."""
+        descriptor = self._writer(back)
+        if descriptor in self._rest:
+            return
+        number = self._number()
+        whole = line(number)
+        cut = max(1, min(len(whole) - 1, int(len(whole) * share)))
+        os.write(descriptor, whole[:cut])
+        self._rest[descriptor] = (number, whole[cut:])
+
+    def _writer(self, back: int) -> int:
+        if not self._writers:
+            self.open_live()
+        return self._writers[max(-len(self._writers), -1 - back)]
+
+    def _number(self) -> int:
+        self._next += 1
+        return self._next
+
+    # -- rotation -----------------------------------------------------------------------------------------------------
+
+    def rotated(self) -> list[Path]:
+        """Rotated members, newest first."""
+        return sorted((path for path in self.folder.iterdir() if path != self.live), key=self._age)
+
+    @staticmethod
+    def _age(path: Path) -> tuple[int, str]:
+        return int(path.name.split(".")[2]), path.name
+
+    def shift(self) -> None:
+        """Every rotated name becomes one older: a.log.1 → a.log.2, a.log.1.gz → a.log.2.gz."""
+        for path in reversed(self.rotated()):
+            parts = path.name.split(".")
+            parts[2] = str(int(parts[2]) + 1)
+            path.rename(path.with_name(".".join(parts)))
+
+    def rotate(self, *, reopen: bool = True) -> None:
+        """By rename. Without `reopen` the writer keeps the old descriptor until it is opened again."""
+        if not self.live.exists():
+            return
+        self.shift()
+        self.live.rename(self.folder / "a.log.1")
+        if reopen:
+            self.open_live()
+
+    def delete(self, *, recreate: bool = False) -> None:
+        """Remove the live file, and create it anew at once: the inode may be the same."""
+        self.live.unlink(missing_ok=True)
+        if recreate:
+            self.open_live()
+
+    def forget_writers(self) -> None:
+        """All writers end: nothing holds deleted files any more, their inodes are free."""
+        for descriptor in self._writers:
+            os.close(descriptor)
+        self._writers, self._rest = [], {}
+
+    def truncate(self) -> None:
+        """In place, through another descriptor: what a writer without O_APPEND writes next leaves NULs before it."""
+        if self.live.exists():
+            self._rest.clear()  # else the new beginning would be half a line, and the file no JSON lines
+            os.truncate(self.live, 0)
+
+    def same_size(self) -> None:
+        """Truncated and written anew to the very size: only the content tells."""
+        size = self.live.stat().st_size
+        if size < len(line(10**6)):
+            return
+        lines: list[bytes] = []
+        while (left := size - len(b"".join(lines))) >= 2 * len(line(10**6)):
+            lines.append(line(self._number()))
+        self._rest.clear()
+        number = self._number()
+        lines.append(line(number, left - len(line(number))))
+        os.truncate(self.live, 0)
+        with self.live.open("ab") as file:
+            file.write(b"".join(lines))
+
+    def copytruncate(self, between: Callable[[], None] = lambda: None) -> None:
+        """As logrotate does it; `between` happens after the copy."""
+        if not self.live.exists():
+            return
+        self.excuse_halves()
+        self.shift()
+        shutil.copy(self.live, self.folder / "a.log.1")
+        between()
+        self._rest.clear()
+        os.truncate(self.live, 0)
+
+    def compress(self, which: int, *, keep: bool = False) -> None:
+        """Gzip a plain rotated file."""
+        plain = [path for path in self.rotated() if path.suffix != ".gz"]
+        if not plain:
+            return
+        path = plain[which % len(plain)]
+        archive = path.with_name(path.name + ".gz")
+        self.excuse_halves()
+        archive.write_bytes(gzip.compress(path.read_bytes()))
+        if not keep:
+            path.unlink()
+
+    def remove_twin(self) -> None:
+        """Remove a plain file whose archive stands beside it."""
+        for path in self.rotated():
+            if path.with_name(path.name + ".gz").exists():
+                path.unlink()
+                return
+
+    def copy_back(self, which: int) -> None:
+        """A rotated file is copied under an older rotated name."""
+        rotated = self.rotated()
+        if not rotated:
+            return
+        path = rotated[which % len(rotated)]
+        self.excuse_halves()
+        oldest = self._age(rotated[-1])[0]
+        shutil.copy(path, self.folder / f"a.log.{oldest + 1}{'.gz' if path.suffix == '.gz' else ''}")
+
+    def remove_oldest(self) -> None:
+        """What rotation does in the end."""
+        if rotated := self.rotated():
+            rotated[-1].unlink()
+
+    def excuse_halves(self) -> None:
+        """Lines that are half written now may be taken for whole ones when their file is finished."""
+        self.excused |= {number for number, _ in self._rest.values()}
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self.forget_writers()
