@@ -175,7 +175,7 @@ def test_rejected_lines_are_dead_letters_with_redacted_bytes() -> None:
 
 
 def test_names_longer_than_their_columns_are_kept_whole() -> None:
-    long = {"station": "s" * 300, "service": "x" * 300, "host": "h" * 300}
+    long: dict[str, Any] = {"station": "s" * 300, "service": "x" * 300, "host": "h" * 300}
     batch = build(
         Metric(name="m", value=1, **long),
         LogRecord(severity=Severity.ERROR, message="e", context={"a": 1}, service=long["service"]),
