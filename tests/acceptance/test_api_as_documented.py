@@ -33,11 +33,11 @@ PROMISED: dict[str, tuple[tuple[Any, ...], set[str]]] = {
     "get_weekly_summary": ((), {"total_plays", "unique_tracks", "uptime_percent", "change"}),
     "get_track_history": (("Nina", "Sinnerman"), {"artist", "title", "started_at"}),
     "get_uptime_by_day": ((), {"date", "uptime_percent", "down_seconds", "coverage_percent"}),
-    "get_error_timeline": ((), {"timestamp", "service", "severity", "message"}),
+    "get_error_timeline": ((), {"timestamp", "service", "severity", "message", "play_history_id"}),
     "get_outages": ((), {"start", "end", "cause"}),
     "get_encoder_health": ((), {"sessions", "fps_average", "speed_average", "drop_frames"}),
     "get_error_templates": ((), {"template", "error_count", "previous_count", "by_day"}),
-    "get_repeat_distances": ((), {"artist", "title", "shortest_seconds"}),
+    "get_repeat_distances": ((), {"station", "artist", "title", "shortest_seconds"}),
     "get_listener_retention": ((), {"artist", "title", "retention_percent"}),
 }  # fmt: skip
 
