@@ -8,13 +8,18 @@ and leave `MASK` as it is, so that redacting twice changes nothing.
 import re
 from typing import Any
 
-MASK = "***"
+from parsers import secret_forms
+from parsers.secret_names import HARMLESS_KEYS, holds_secret, masked_argument
+
+MASK = secret_forms.MASK
 _DEEPEST_JSON = 200
 
+_HARMLESS = "".join(rf"(?<!{word})(?<!{word}[_-])" for word in HARMLESS_KEYS)
 _NAME = (
     r"pass(?:word|wd|phrase|code)|(?<![a-z])pass|(?<![a-z])pwd|secret|token|play_?path|stream_?id|stream[ _-]?keys?"
     r"|(?:api|access|private|encryption|decryption|signing|enc|auth|secret|shared|license)[_-]?key(?:_?id)?|(?<![a-z])psk"
     r"|(?<![a-z])auth|credentials?|signature|(?<![a-z])sig|session[_-]?(?:id|key)|cookies?|webhook(?:[_-]?url)?"
+    rf"|(?:(?<=[a-z0-9][_-])|(?<=[A-Za-z0-9])(?-i:(?<=[a-z0-9])(?=K))){_HARMLESS}key"
 )
 _TRAILING = re.compile(r"[.,:;)\]}]+$")
 _URL = re.compile(r"([a-z][a-z0-9+.-]{1,15}:\\?/\\?/)((?:[^\s'\"|<>]|'(?=[a-z0-9_-]))+)", re.IGNORECASE | re.ASCII)
@@ -36,8 +41,8 @@ _ASSIGNED = re.compile(
 _AUTHORIZATION = re.compile(r"(authorization\\?[\"']?\s{0,4}[=:]\s{0,4}\\?[\"']?)[^\"'\r\n]+", re.IGNORECASE | re.ASCII)
 _BEARER = re.compile(r"(\bbearer\s{1,4})(?=[^\s]{0,200}?[\d._~+/=-])[a-z0-9._~+/=-]{6,}", re.IGNORECASE | re.ASCII)
 _OPTION = re.compile(
-    r"((?<!\S)-\w{0,40}?(?:playpath|passphrase|password|streamid|stream_?key|token|secret|_key|auth|headers|cookies"
-    rf"|rtmp_conn|rtmp_tcurl|authorization)\s{{1,4}})({_QUOTED}|[^\s]+)",
+    r"((?<!\S)-[\w-]{0,40}?(?:playpath|passphrase|passwo?r?d|streamid|stream[_-]?key|token|secret|[_-]key|[_-]pass|auth"
+    rf"|headers|cookies|rtmp_conn|rtmp_tcurl|authorization)\s{{1,4}})({_QUOTED}|[^\s]+)",
     re.IGNORECASE | re.ASCII,
 )
 _OPTION_ARGUMENT = re.compile(
@@ -63,15 +68,8 @@ _WELL_KNOWN = re.compile(
 # YouTube's form: groups of four. At least one digit and one letter, or hyphenated words and years would be masked.
 _BARE_STREAM_KEY = re.compile(
     r"(?<![A-Za-z0-9-])(?=[a-z0-9-]{0,28}?\d)(?=[a-z0-9-]{0,28}?[a-z])[a-z0-9]{4}(?:-[a-z0-9]{4}){3,5}(?![A-Za-z0-9-])",
-    re.ASCII,
+    re.IGNORECASE | re.ASCII,
 )
-_SECRET_JSON_NAMES = re.compile(
-    r"(?:password|passwd|passphrase|passcode|secret|token|apikey|accesskey|privatekey|streamkey|secretkey|encryptionkey"
-    r"|signingkey|sharedkey|credentials?|authorization|sessionid|sessionkey|webhookurl|playpath|accesskeyid)$"
-    r"|^(?:pass|pwd|auth|psk|sig|signature|cookies?|setcookie|jwt|bearer|streamid)$",
-    re.ASCII,
-)
-_NOT_ALNUM = re.compile(r"[^a-z0-9]+")
 
 
 def redact(text: str) -> str:
@@ -96,6 +94,7 @@ def redact(text: str) -> str:
         text = _OPTION.sub(_masked_assignment, _ASSIGNED.sub(_masked_assignment, text))
     if ("_" in low or "-" in low or "." in low or ":" in low or len(low) >= 16) and _has_known_shape(low):
         text = _WELL_KNOWN.sub(MASK, text)
+    text = secret_forms.mask_forms(text, low)
     if text.count("-") >= 3:
         text = _BARE_STREAM_KEY.sub(MASK, text)
     return text
@@ -253,17 +252,16 @@ def redact_json(value: Any, _depth: int = 0) -> Any:
     if isinstance(value, dict):
         return {
             (redact(name) if isinstance(name, str) else name): (
-                MASK if _is_secret_name(name) and held not in (None, "", True, False) else redact_json(held, _depth + 1)
+                MASK if holds_secret(name, held) else redact_json(held, _depth + 1)
             )
             for name, held in value.items()
         }
     if isinstance(value, list | tuple):
-        return [redact_json(item, _depth + 1) for item in value]
+        return [
+            redact_json(masked_argument(before, item, MASK), _depth + 1)
+            for before, item in zip([None, *value], value, strict=False)
+        ]
     return value
-
-
-def _is_secret_name(name: object) -> bool:
-    return isinstance(name, str) and _SECRET_JSON_NAMES.search(_NOT_ALNUM.sub("", name.lower())) is not None
 
 
 def redact_bytes(data: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Secrets are masked in every form in which they are known to leak, once and for good."""
 
+import json
 import string
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parsers.ffmpeg.keys import KeyMemory
+from parsers.json_fields import redacted
 from parsers.redact import MASK, redact, redact_bytes, redact_json
 
 YOUTUBE_KEY = "fak3-k3y0-abcd-1234-wxyz"
@@ -109,9 +111,98 @@ def test_known_forms(text: str, masked: str) -> None:
     assert redact_bytes(text.encode()) == masked.encode()
 
 
+SECRET = "x9Kf83hTq0LmZw2P"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "rtmp:%2F%2Fa.rtmp.youtube.com%2Flive2%2FKEY",
+        "url=rtmps%3A%252F%252Fa.rtmp.youtube.com%252Flive2%252FKEY&x=1",
+        "publishing to a.rtmp.youtube.com/live2/KEY now",
+        "a.rtmps.youtube.com:443/live2/KEY",
+        "live.twitch.tv/app/KEY",
+        "YT_KEY: KEY",
+        "youtubeKey: KEY",
+        "backup-key = KEY",
+        "Stream key is KEY",
+        "stream key: KEY",
+        "the password was changed to KEY",
+        "encoder --password KEY",
+        "encoder --password=KEY",
+        "encoder --stream-key KEY --db-pass KEY",
+        "curl -u user:KEY http://h/",
+        "curl --user 'user:KEY' http://h/",
+        "Authorization: Basic KEY",
+        "Basic KEY==",
+        '{"args": ["-password", "KEY"]}',
+    ],
+)
+@pytest.mark.parametrize("secret", [SECRET])
+def test_more_forms_lose_the_secret(form: str, secret: str) -> None:
+    text = form.replace("KEY", secret) if "YT_" not in form else f"YT_KEY: {secret}"
+    masked = json.dumps(redact_json(json.loads(text))) if text.startswith("{") else redact(text)
+    assert secret not in masked
+    assert MASK in masked
+    assert redact(masked) == masked
+    assert text.startswith("{") or secret.encode() not in redact_bytes(text.encode())
+
+
+def test_a_stream_key_in_capitals_is_one() -> None:
+    assert redact("key ABCD-1234-EFGH-5678-WXYZ rejected") == "key *** rejected"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("YOUTUBE_KEY", "youtubeKey", "yt_key", "ingest_key", "publish-key", "backup.key", "db_pass", "source_pass"),
+        *("stream_key_2", "icecastPassword", "ADMIN_PW", "ytKEY"),
+    ],
+)
+def test_a_names_last_word_says_that_it_is_a_secret(name: str) -> None:
+    assert redact_json({name: "x"}) == redacted({name: "x"}) == {name: MASK}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("track_key", SECRET), ("play_key", SECRET), ("primaryKey", SECRET), ("key_signature", "4/4"), ("key", "Am")),
+        *(("key", "C#m"), ("key", "Bb mixolydian 12"), ("monkey", SECRET), ("passed", "x"), ("yt_key", None)),
+    ],
+)
+def test_harmless_names_keep_their_values(name: str, value: object) -> None:
+    assert redact_json({name: value}) == redacted({name: value}) == {name: value}
+
+
+def test_a_bare_key_is_judged_by_its_value() -> None:
+    assert redact_json({"key": SECRET}) == redacted({"key": SECRET}) == {"key": MASK}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "masked"),
+    [
+        (["-password", "x"], ["-password", MASK]),
+        (["encode", "--stream-key", "x", "-y"], ["encode", "--stream-key", MASK, "-y"]),
+        (["-rtmp_playpath", "x"], ["-rtmp_playpath", MASK]),
+        (["curl", "-u", "me:x"], ["curl", "-u", f"me:{MASK}"]),
+        (["-pass", "2", "-i", "password", "x"], ["-pass", "2", "-i", "password", "x"]),
+        ([1, None, ["-token", "x"]], [1, None, ["-token", MASK]]),
+    ],
+)
+def test_an_argument_list_is_masked_in_pairs(arguments: list[object], masked: list[object]) -> None:
+    assert redact_json(arguments) == redacted(arguments) == masked
+    assert redact_json(masked) == masked
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "stream key is missing",
+        "basic authentication failed",
+        "track_key: ada - engine",
+        "playKey=17, primary_key: 4",
+        "ffmpeg -pass 2 -update 1",
+        "rtmp.conf is fine",
         "frame=  100 fps= 10 q=-1.0 size=      66kB time=00:00:04.01 bitrate= 135.5kbits/s speed=1.03x    ",
         "[tcp @ 0x55] Connection to tcp://127.0.0.1:1935?tcp_nodelay=0 failed: Connection refused",
         "Stream #0:0 -> #0:0 (copy)",
@@ -133,6 +224,7 @@ words = st.sampled_from(
         *("=", ":", " ", "'", '"', "\\", "@", "?", "&", "/", "|", "-", ".", "}", "]", "***", "a1b2", YOUTUBE_KEY),
         *("Bearer ", "Authorization: ", "eyJabcdef.ghijk", "Server error: ", " for '", "with argument '"),
         *("path = /", ", app = ", ", fname = "),
+        *("rtmp:%2F%2Fh%2Fapp%2F", "rtmp.h.example/live2/", "Basic ", "-u a:", "key is ", "yt_key", "--password"),
     ]
 )
 
