@@ -73,6 +73,7 @@ class Adopter:
         Files are opened some at a time, but those of one family together: a copy may stand beside what it is a copy of.
         Whatever is raised, no descriptor stays open that is not in the answer.
         """
+        self.deferred = False
         followers: list[Follower] = []
         try:
             for group in _groups(paths):
@@ -84,7 +85,6 @@ class Adopter:
         return followers
 
     def _adopt_group(self, paths: Iterable[str], followers: list[Follower]) -> None:
-        self.deferred = False
         unknown = [found for path in paths if (found := self._open(path)) is not None]
         before = len(followers)
         try:

@@ -153,6 +153,18 @@ def test_many_files_found_at_once_are_opened_some_at_a_time(reader: Reader, fold
     assert sorted(stored_numbers(reader.database)) == list(range(500))
 
 
+def test_a_copy_put_off_is_remembered_among_many_files(reader: Reader, folder: Path) -> None:
+    for name in ("a.log", "a.log.1", *(f"b{number}.log" for number in range(300))):
+        (folder / name).write_text(lines_of(metric(1)))
+
+    reader.pipeline.sweep()
+    assert reader.pipeline.sweep_again
+    reader.drain()
+    reader.pipeline.sweep()
+
+    assert not reader.pipeline.sweep_again
+
+
 def test_a_finished_file_that_grows_is_read_on(reader: Reader, folder: Path) -> None:
     (folder / "a.log.1").write_text(lines_of(metric(1)))
     reader.sync()
