@@ -21,7 +21,7 @@ test: $(VENV)/.dev
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: lint
-	$(BIN)/pytest $(PYTEST_ARGS) --cov --cov-report=term
+	$(MAKE) test PYTEST_ARGS="$(PYTEST_ARGS) --cov --cov-report=term"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
