@@ -19,7 +19,8 @@ _NO_SCHEME = re.compile(
 )
 _SAID = re.compile(
     r"((?:key|password|passphrase|token|secret)\s{1,4}"
-    r"(?:is|was|(?:(?:is|was)\s{1,4})?(?:set|changed) to)(?:\s{0,4}:)?\s{1,4}[\"']?)"
+    r"(?:is|was|(?:(?:is|was)\s{1,4})?(?:set|changed) to)"
+    r"(?:\s{0,4}:)?\s{1,4}[\"']?)"
     r"(?=[^\s\"']{0,200}?\d)[^\s\"',;]{6,}",
     re.IGNORECASE | re.ASCII,
 )
