@@ -1,6 +1,7 @@
 """Which generation is a file that the sweep found? Asks disk and checkpoints, and lets `follow` decide."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -8,7 +9,16 @@ from ingest import files
 from ingest.errors import CheckpointMoved, SourceError
 from ingest.follow import Continue, New, Recognised, Restart, Twin, recognise
 from ingest.follower import Follower, FollowerSettings
-from ingest.identity import Checkpoint, FileId, Observed, compression_of, family, is_rotated_name, stored_path
+from ingest.identity import (
+    WINDOW_BYTES,
+    Checkpoint,
+    FileId,
+    Observed,
+    compression_of,
+    family,
+    is_rotated_name,
+    stored_path,
+)
 from ingest.rows import FileContext
 from ingest.store import Store
 from ingest.telemetry import Telemetry
@@ -17,6 +27,8 @@ from parsers.registry import HEAD_BYTES, choose, create
 
 _GROUP_FILES = 200
 _COMPARED_BYTES = 1 << 16
+# An archive that did not change for so long is cut off, not being written.
+_WRITING_NS = 10_000_000_000
 
 
 class Defaults(NamedTuple):
@@ -209,6 +221,8 @@ class Adopter:
                 self._leave(found, owner)
                 return None
         head = found.file.read(0, HEAD_BYTES)
+        if len(head) < WINDOW_BYTES and not found.file.is_complete() and _just_changed(found.observed):
+            return None  # an archive still being written: too little of it to tell whose it is
         name = choose(path, head, self._defaults.parser_by_glob)
         if name is None:
             if not is_rotated_name(path) or not head or not found.file.is_complete():
@@ -242,6 +256,10 @@ class Adopter:
         if path not in self._said:
             self._said.add(path)
             self._telemetry.file_unreadable(path, message)
+
+
+def _just_changed(observed: Observed) -> bool:
+    return time.time_ns() - observed.mtime_ns < _WRITING_NS
 
 
 def _unchanged(known: Checkpoint, observed: Observed) -> bool:

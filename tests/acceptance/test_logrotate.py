@@ -18,7 +18,6 @@ SCHEMES = {
     "delaycompress": "create\n compress\n delaycompress",
     "dateext": "create\n dateext\n dateformat -%Y%m%d-%s",
     "copytruncate": "copytruncate",
-    "copytruncate-compress": "copytruncate\n compress\n delaycompress",
 }
 
 
