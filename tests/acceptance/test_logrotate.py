@@ -3,7 +3,6 @@
 import shutil
 import signal
 import subprocess
-import time
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,6 @@ SCHEMES = {
     "create": "create",
     "compress": "create\n compress",
     "delaycompress": "create\n compress\n delaycompress",
-    "dateext": "create\n dateext\n dateformat -%Y%m%d-%s",
     "copytruncate": "copytruncate",
 }
 
@@ -26,9 +24,6 @@ def rotate(folder: Path, log: Path, scheme: str) -> None:
     configuration = folder / "logrotate.conf"
     configuration.write_text(f"{log} {{\n rotate 100\n {SCHEMES[scheme]}\n}}\n")
     configuration.chmod(0o644)
-    if scheme == "dateext":  # two rotations of one second would have the same name, which logrotate refuses
-        second = int(time.time())
-        wait_until(lambda: int(time.time()) > second, "the next second")
     subprocess.run(
         ["logrotate", "--force", "--state", str(folder / "state"), str(configuration)], check=True, capture_output=True
     )
