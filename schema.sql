@@ -268,7 +268,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     reason          VARCHAR(64)  NOT NULL,
     detail          TEXT         NOT NULL DEFAULT '',
     line            BYTEA        NOT NULL,  -- redacted; for a line above the limit, its first bytes
-    raw_sha256      BYTEA        NOT NULL,
+    raw_sha256      BYTEA        NOT NULL,  -- of the raw bytes that `line` was made of; empty: nobody knows them any more
     parser          VARCHAR(32)  NOT NULL,
     parser_version  INTEGER      NOT NULL,
     arrived_at      TIMESTAMPTZ  NOT NULL DEFAULT now(),

@@ -1,6 +1,5 @@
 """Which generation is a file that the sweep found? Asks disk and checkpoints, and lets `follow` decide."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from ingest.identity import (
     compression_of,
     family,
     is_rotated_name,
+    service_of,
     stored_path,
 )
 from ingest.rows import FileContext
@@ -148,6 +148,10 @@ class Adopter:
         """The file needs nothing more until it changes."""
         self._settled[_key(observed)] = (observed.size_bytes, observed.mtime_ns)
 
+    def is_settled(self, key: tuple[int, int], stamp: tuple[int, int]) -> bool:
+        """Whether a file needs nothing as long as its size and modification time are these."""
+        return self._settled.get(key) == stamp
+
     # -----------------------------------------------------------------------------------------------------------------
 
     def _open(self, path: str) -> _Unknown | None:
@@ -237,9 +241,8 @@ class Adopter:
 
     def _follow(self, found: _Unknown, checkpoint: Checkpoint) -> Follower:
         path = found.observed.path
-        stem = os.path.basename(found.family).split(".", 1)[0]
         context = FileContext(
-            checkpoint.generation, stored_path(path), self._defaults.station, stored_path(stem)[:64],
+            checkpoint.generation, stored_path(path), self._defaults.station, service_of(found.family),
             self._defaults.host, checkpoint.parser, checkpoint.parser_version, self._defaults.min_severity,
         )  # fmt: skip
         self._said.discard(path)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from ingest.identity import Fingerprint
+from ingest.producers import RunLines
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -92,6 +93,8 @@ class Batch:
     read_at: datetime
     rungs: list[tuple[int, bytes]] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    runs: list[RunLines] = field(default_factory=list)  # all its lines that carry a number, whatever became of them
+    ends: dict[int, int] = field(default_factory=dict)  # of lines whose rows came later than they: their ends by start
     raw: bytes = b""  # the bytes from move.from_offset on, kept until the commit: a refused row's line is found there
 
     @property

@@ -22,7 +22,7 @@ from ingest.backoff import delay_seconds
 from ingest.bookkeeper import Bookkeeper, Thresholds
 from ingest.errors import CheckpointMoved, DatabaseError, DatabaseUnavailable
 from ingest.follower import FollowerSettings
-from ingest.identity import hash_window
+from ingest.identity import hash_window, stream_key_hash_key
 from ingest.pipeline import Pipeline, PipelineSettings
 from ingest.schema import ready_connection
 from ingest.store import Instance, Store
@@ -79,8 +79,7 @@ class Service:
             config.max_line_bytes,
             config.progress_interval_seconds,
             ZoneInfo(config.time_zone),
-            # Stable over restarts, other on every machine: hashes of one installation say nothing about another's keys.
-            hash_window(b"radiolog stream keys" + self.instance.machine.encode()),
+            stream_key_hash_key(self.instance.machine),
         )
         defaults = Defaults(
             config.station, self.instance.host, Severity(config.min_level), tuple(config.parser_by_glob), defer

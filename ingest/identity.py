@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 WINDOW_BYTES = 4096
 RUNG_BYTES = 1 << 20
-COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
+COMPRESSIONS = {".gz": "gz", ".zst": "zst", ".xz": "xz", ".bz2": "bz2"}
 
 # What rotation adds to a name: .1, .2.gz, -20261122, .2026-11-22_03, .old. Several may stand behind each other.
 _ROTATED = re.compile(
-    r"(?:\.\d{1,4}|[.-]\d{8}(?:[-T_]?\d{2,6})?|[.-]\d{4}-\d{2}-\d{2}(?:[-T_]\d{2}(?:[-:]?\d{2}){0,2})?|\.(?:old|bak|gz|zst))$"
+    r"(?:\.\d{1,4}|[.-]\d{8}(?:[-T_]?\d{2,6})?|[.-]\d{4}-\d{2}-\d{2}(?:[-T_]\d{2}(?:[-:]?\d{2}){0,2})?|\.(?:old|bak|gz|zst|xz|bz2))$"
 )
 # Loggers that put the number before the ending: app.1.log, app-2026-11-22.log.
 _ROTATED_INSIDE = re.compile(r"^(?P<stem>.+?)(?:\.\d{1,3}|[.-]\d{8}|[.-]\d{4}-\d{2}-\d{2})(?P<ending>\.[a-z]{2,7})$")
@@ -81,6 +81,11 @@ def hash_window(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
+def stream_key_hash_key(machine: str) -> bytes:
+    """Keys the hashes of stream keys in a parser's state: stable over restarts, other on every machine."""
+    return hash_window(b"radiolog stream keys" + machine.encode())
+
+
 def fingerprint(data: bytes) -> Fingerprint:
     """The fingerprint of a window that lies wholly in `data`."""
     return Fingerprint(len(data), hash_window(data))
@@ -112,13 +117,18 @@ def family(path: str) -> str:
     return posixpath.join(folder, name)
 
 
+def service_of(live_name: str) -> str:
+    """The service that lines belong to which name none: the file's name up to its first dot."""
+    return stored_path(posixpath.basename(live_name).split(".", 1)[0])[:64]
+
+
 def is_rotated_name(path: str) -> bool:
     """Whether the name says that the file is no longer its family's live member."""
     return family(path) != path
 
 
 def compression_of(path: str) -> str:
-    """`gz`, `zst`, or empty for a plain file, by the name's ending."""
+    """`gz`, `zst`, `xz`, `bz2`, or empty for a plain file, by the name's ending."""
     return COMPRESSIONS.get(posixpath.splitext(path)[1], "")
 
 

@@ -77,6 +77,29 @@ def load_rows(cursor: Cursor, batches: Sequence[Batch]) -> Corrections:
     return Corrections(folded, Counter(key[0] for key in keys), folded + removed)
 
 
+def load_unrefused(cursor: Cursor, batches: Sequence[Batch]) -> Counter[int]:
+    """Store all rows of the batches, none of which may be refused; the caller has set a savepoint.
+
+    Returns:
+        Start lines of plays that were known, by generation: they were counted as stored and are folded.
+
+    Raises:
+        psycopg2.DataError, psycopg2.IntegrityError: a row was refused; nothing says which.
+    """
+    return _load(cursor, batches, frozenset(), [])
+
+
+def queue_derivation(cursor: Cursor, batches: Sequence[Batch]) -> None:
+    """Tell the bookkeeper which times of which stations the batches have touched."""
+    spans = [(name, *span) for batch in batches for name, all_spans in batch.touched.items() for span in all_spans]
+    if spans:
+        stations, from_times, to_times = zip(*spans, strict=True)
+        cursor.execute(
+            _SQL["queue_derivation"],
+            {"stations": list(stations), "from_times": list(from_times), "to_times": list(to_times)},
+        )
+
+
 def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey], extra: list[Row]) -> Counter[int]:
     """Store all rows but those of the lines in `without`; gives the start lines folded into known plays."""
     for table, columns in COPIED.items():
@@ -216,12 +239,11 @@ def _dead_letters(batches: Sequence[Batch], refused: Iterable[Refused]) -> list[
     return letters
 
 
-def _line_at(batch: Batch, offset: int) -> tuple[bytes, int]:
-    """Bytes and end of a line of this batch. Of a line held since an earlier batch only the offset is known."""
+def _line_at(batch: Batch, offset: int) -> tuple[bytes | None, int]:
+    """Bytes and end of a line. Of one that was held since an earlier batch the bytes are not known any more."""
     start = offset - batch.move.from_offset
-    if start < 0:
-        return b"", offset
-    splitter = LineSplitter(offset, splits_at_cr=batch.parser == "ffmpeg")
-    for line in (*splitter.feed(batch.raw[start:]), *splitter.flush()):
-        return line.data, line.end
-    return b"", offset
+    if 0 <= start < len(batch.raw):
+        splitter = LineSplitter(offset, splits_at_cr=batch.parser == "ffmpeg")
+        for line in (*splitter.feed(batch.raw[start:]), *splitter.flush()):
+            return line.data, line.end
+    return None, batch.ends.get(offset, offset)

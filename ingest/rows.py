@@ -5,12 +5,13 @@ clipped and kept whole in the row's JSON column, numbers out of range go there t
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest.batch import COPIED, Batch, Move, Row
 from ingest.fit import Fit, bigint, play_key, track_key
+from ingest.producers import run_lines
 from ingest.sampling import EncoderTracker, Sample
 from parsers.events import (
     Disposition,
@@ -104,6 +105,8 @@ class BatchBuilder:
         self._sessions: dict[str, dict[str, Any]] = {}
         self._times: dict[str, list[datetime]] = {}
         self._stations: set[str] = set()
+        self._seqs_by_run: defaultdict[str, list[int]] = defaultdict(list)
+        self._ends: dict[int, int] = {}
 
     def count_line(self) -> None:
         """A line was given to the parser."""
@@ -119,7 +122,11 @@ class BatchBuilder:
         """
         without_row: Disposition | None = None
         has_row = False
+        if line is None or line.start != outcome.start:
+            self._ends[outcome.start] = outcome.end
         for parsed in outcome.parsed:
+            if parsed.seq is not None and parsed.run_id:
+                self._seqs_by_run[parsed.run_id].append(parsed.seq)
             if type(parsed) is Rejected:
                 self._dead_letter(parsed, outcome, arrival, line)
                 continue
@@ -162,7 +169,9 @@ class BatchBuilder:
             sessions=list(self._sessions.values()),
             touched={station: _clusters(times) for station, times in self._times.items()},
             stations=frozenset(self._stations),
+            runs=run_lines(self._seqs_by_run),
             read_at=read_at,
+            ends=self._ends,
             **extra,
         )
         self._clear()
@@ -356,17 +365,24 @@ class BatchBuilder:
             }  # fmt: skip
 
     def _dead_letter(self, rejected: Rejected, outcome: Outcome, arrival: Arrival, line: RawLine | None) -> None:
-        data = line.data if line is not None and line.start == outcome.start else b""
+        data = line.data if line is not None and line.start == outcome.start else None
         self._copied["dead_letters"].append(
             dead_letter(self._context, outcome.start, outcome.end, data, rejected, arrival.at)
         )
 
 
-def dead_letter(context: FileContext, start: int, end: int, data: bytes, rejected: Rejected, at: datetime) -> Row:
-    """The row that keeps a line nobody could store: its redacted bytes and a hash of the raw ones."""
+def dead_letter(
+    context: FileContext, start: int, end: int, data: bytes | None, rejected: Rejected, at: datetime
+) -> Row:
+    """The row that keeps a line nobody could store: its redacted bytes and a hash of the raw ones.
+
+    `data` None: they are not in memory any more (the line was held since an earlier batch). Then both are empty, for no
+    hash is better than that of other bytes. `end` is `start` where nobody knows it any more.
+    """
+    kept, digest = (b"", b"") if data is None else (redact_bytes(data), hashlib.sha256(data).digest())
     return (
         context.generation, start, end, context.path, rejected.reason[:64], rejected.detail,
-        redact_bytes(data), hashlib.sha256(data).digest(), context.parser, context.parser_version, at,
+        kept, digest, context.parser, context.parser_version, at,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from ingest.batch import Batch
 from ingest.database import translate
 from ingest.errors import CheckpointMoved, Fenced, RadiologError
 from ingest.identity import Checkpoint, FileId, Fingerprint
-from ingest.loading import load_rows
+from ingest.loading import load_rows, queue_derivation
 from ingest.queries import load
 
 LIVE_SECONDS = 30.0
@@ -201,7 +201,7 @@ class Store:
                     {"generation": generation, "lines": folded + refused, "folded": folded, "dead_letters": refused,
                      "rows": corrections.rows[generation]},
                 )  # fmt: skip
-            self._queue_derivation(cursor, batches)
+            queue_derivation(cursor, batches)
         self._known_stations |= new_stations
 
     def close(self) -> None:
@@ -240,28 +240,13 @@ class Store:
                  "to_offset": gap.to_offset, "reason": gap.reason},
             )  # fmt: skip
 
-    def _queue_derivation(self, cursor: Cursor, batches: Sequence[Batch]) -> None:
-        spans = [(name, *span) for batch in batches for name, all_spans in batch.touched.items() for span in all_spans]
-        if spans:
-            stations, from_times, to_times = zip(*spans, strict=True)
-            cursor.execute(
-                _SQL["queue_derivation"],
-                {"stations": list(stations), "from_times": list(from_times), "to_times": list(to_times)},
-            )
-
     def _ensure_partitions(self, batches: Sequence[Batch]) -> None:
         """Weeks are made before the rows that need them, in a transaction of their own: DDL locks are short."""
-        weeks: dict[tuple[int, int], datetime] = {}
-        for batch in batches:
-            for row in batch.copied["system_metrics"]:
-                calendar = row[0].isocalendar()
-                weeks.setdefault((calendar.year, calendar.week), row[0])
+        weeks = metric_weeks(batches)
         for week in weeks.keys() - self._known_weeks:
-            at = weeks[week]
-            now = batches[0].read_at
-            if now - PARTITION_BACK < at < now + PARTITION_AHEAD:
+            if weeks[week] is not None:
                 with self._transaction() as cursor:
-                    cursor.execute(_SQL["ensure_partition"], {"at": at})
+                    cursor.execute(_SQL["ensure_partition"], {"at": weeks[week]})
             self._known_weeks.add(week)
 
     # -- the fence ------------------------------------------------------------------------------------------------
@@ -307,6 +292,17 @@ class Store:
         except RadiologError:
             self.close()
             raise
+
+
+def metric_weeks(batches: Sequence[Batch]) -> dict[tuple[int, int], datetime | None]:
+    """The ISO weeks of the batches' metrics: a time of each, None where it is too far off for a partition."""
+    weeks: dict[tuple[int, int], datetime | None] = {}
+    for batch in batches:
+        earliest, latest = batch.read_at - PARTITION_BACK, batch.read_at + PARTITION_AHEAD
+        for row in batch.copied["system_metrics"]:
+            calendar = row[0].isocalendar()
+            weeks.setdefault((calendar.year, calendar.week), row[0] if earliest < row[0] < latest else None)
+    return weeks
 
 
 def _only(cursor: Cursor) -> tuple[Any, ...]:
