@@ -1,28 +1,25 @@
 """The disk: find log files, open them safely, read them at an offset. Decides nothing."""
 
 import ctypes
+import errno
 import os
 import socket
 import stat
 import struct
-import zlib
-from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from ingest.archives import Archive
 from ingest.errors import SourceError
 from ingest.identity import FileId, Observed, compression_of, family
 
 _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
 _STATX_BYTES = 256
-_GZIP_ONLY = 31  # zlib's window bits: a gzip header and nothing else
-_COMPRESSED_BYTES = 1 << 12  # small: what a damaged piece would have given is lost
-_INFLATED_BYTES = 1 << 20
 _MAGIC = frozenset("*?[")
-_SKIPPED_FOLDERS = frozenset({".git", "__pycache__", "lost+found"})
+SKIPPED_FOLDERS = frozenset({".git", "__pycache__", "lost+found"})
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -38,8 +35,16 @@ class LogFile(Protocol):
         """What the file is now. For an archive the size is that of the archive, not of its content."""
         ...
 
+    def stamp(self) -> tuple[int, int]:
+        """Size in bytes and modification time in ns: the cheapest question whether anything changed."""
+        ...
+
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`; fewer only at the end. Raises SourceError."""
+        ...
+
+    def next_data(self, offset: int) -> int:
+        """Where, at or behind `offset`, bytes may stand that are not NUL; never beyond the end. A hint, to be quick."""
         ...
 
     def is_complete(self) -> bool:
@@ -69,8 +74,13 @@ class PlainFile:
     def observe(self) -> Observed:
         """What the file behind the descriptor is now."""
         status = os.fstat(self._descriptor)
-        file_id = FileId(status.st_dev, _signed(status.st_ino), _birth_ns(self._descriptor))
+        file_id = FileId(status.st_dev, signed_inode(status.st_ino), _birth_ns(self._descriptor))
         return Observed(self._path, file_id, status.st_size, status.st_mtime_ns)
+
+    def stamp(self) -> tuple[int, int]:
+        """Size and modification time, of one fstat."""
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`, in one `pread` where the file has them."""
@@ -79,6 +89,14 @@ class PlainFile:
         except OSError as error:
             raise SourceError(f"{self._path}: cannot be read at byte {offset}: {error.strerror}") from error
         return data
+
+    def next_data(self, offset: int) -> int:
+        """Where the file system has data again: the end of a hole that a sparse file has at `offset`."""
+        try:
+            return os.lseek(self._descriptor, offset, os.SEEK_DATA)
+        except OSError as error:
+            size = os.fstat(self._descriptor).st_size
+            return size if error.errno == errno.ENXIO and size > offset else offset
 
     def is_complete(self) -> bool:
         """A plain file always is."""
@@ -89,92 +107,10 @@ class PlainFile:
         os.close(self._descriptor)
 
 
-class GzipFile:
-    """A gzip archive (RFC 1952; members may be concatenated), read forwards; going back starts it anew.
-
-    What is cut off, or still being written, simply ends there; more may follow later. Memory is bounded however much an
-    archive claims to hold.
-    """
-
-    def __init__(self, path: str, root: str | None = None) -> None:
-        self._plain = PlainFile(path, root)
-        self._given_to = 0
-        self._rewind()
-
-    @property
-    def path(self) -> str:
-        """Where it was opened."""
-        return self._plain.path
-
-    def observe(self) -> Observed:
-        """What the archive is now."""
-        return self._plain.observe()
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Up to `length` decompressed bytes from `offset`.
-
-        Raises SourceError for a damaged archive, when all that stands before the damage was given out.
-        """
-        if offset < self._start:
-            self._rewind()
-        try:
-            while self._start + len(self._buffer) < offset + length and self._inflate():
-                dropped = min(len(self._buffer), max(0, offset - self._start))
-                del self._buffer[:dropped]
-                self._start += dropped
-        except SourceError:
-            if self._start + len(self._buffer) <= self._given_to:
-                raise
-        at = offset - self._start
-        data = bytes(self._buffer[at : at + length])
-        self._given_to = max(self._given_to, offset + len(data))
-        return data
-
-    def is_complete(self) -> bool:
-        """Whether the last member that was read has its end mark."""
-        return self._between_members
-
-    def close(self) -> None:
-        """Give the descriptor back."""
-        self._plain.close()
-
-    def _rewind(self) -> None:
-        self._compressed_offset = 0
-        self._start = 0  # offset of the buffer's first byte in the content
-        self._buffer = bytearray()
-        self._between_members = False
-        self._member = zlib.decompressobj(_GZIP_ONLY)
-
-    def _inflate(self) -> bool:
-        """Decompress some more; False at the end of what there is."""
-        data = self._member.unconsumed_tail
-        if not data:
-            data = self._plain.read(self._compressed_offset, _COMPRESSED_BYTES)
-            self._compressed_offset += len(data)
-        if not data or (self._between_members and not data.strip(b"\0")):
-            return False  # the end, or the zeros with which tapes pad
-        try:
-            self._buffer += self._member.decompress(data, _INFLATED_BYTES)
-        except zlib.error as error:
-            behind = self._start + len(self._buffer)
-            raise SourceError(f"{self.path}: damaged archive behind byte {behind} of its content") from error
-        if self._member.eof:
-            self._compressed_offset -= len(self._member.unused_data)
-            self._member = zlib.decompressobj(_GZIP_ONLY)
-            self._between_members = True
-        else:
-            self._between_members = False
-        return True
-
-
 def open_log(path: str, root: str | None = None) -> LogFile:
     """Open a log file for reading, archives by their name. Raises SourceError."""
-    kind = compression_of(path)
-    if kind == "gz":
-        return GzipFile(path, root)
-    if kind:
-        raise SourceError(f"{path}: archives of kind .{kind} are not read yet")
-    return PlainFile(path, root)
+    plain, kind = PlainFile(path, root), compression_of(path)
+    return Archive(plain, kind) if kind else plain
 
 
 def folder_inodes(path: str) -> dict[tuple[int, int], str]:
@@ -203,7 +139,7 @@ class Source(NamedTuple):
         return "/".join(parts[:plain]) or "/"
 
     def matches(self, path: str, include: tuple[str, ...]) -> bool:
-        """Whether `find` would yield a path."""
+        """Whether a path belongs to the source."""
         if self.kind == "file":
             return path == self.path
         if self.kind == "pattern":
@@ -222,38 +158,9 @@ def pattern_of(text: str) -> Source:
     return Source(str(path), "folder" if path.is_dir() else "pattern")
 
 
-def find(source: Source, include: tuple[str, ...]) -> Iterator[str]:
-    """Paths of a source, rotated ones with them.
-
-    Args:
-        source: where to look.
-        include: for a folder: globs of live names relative to it; `**/` matches any depth, also none.
-    """
-    if source.kind == "file":
-        if os.path.lexists(source.path):
-            yield source.path
-        return
-    for path in _walk(source.folder):
-        if source.matches(path, include):
-            yield path
-
-
 def _included(path: str, base: str, include: tuple[str, ...]) -> bool:
     live = os.path.relpath(family(path), base)
     return any(fnmatch(live, glob) or fnmatch(live, glob.removeprefix("**/")) for glob in include)
-
-
-def _walk(folder: str) -> Iterator[str]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return  # gone, or not ours to read: the next sweep looks again
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name not in _SKIPPED_FOLDERS:
-                yield from _walk(entry.path)
-        else:
-            yield entry.path
 
 
 def _open_regular(path: str, root: str | None) -> int:
@@ -276,7 +183,7 @@ def _open_regular(path: str, root: str | None) -> int:
     return descriptor
 
 
-def _signed(number: int) -> int:
+def signed_inode(number: int) -> int:
     """An unsigned 64-bit inode number as PostgreSQL's BIGINT holds it."""
     return number - (1 << 64) if number >= 1 << 63 else number
 
@@ -287,7 +194,16 @@ def inode_key(path: str) -> tuple[int, int] | None:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_dev, _signed(status.st_ino)
+    return status.st_dev, signed_inode(status.st_ino)
+
+
+def stamp_of(path: str) -> tuple[int, int]:
+    """Size in bytes and modification time in ns of what stands at a path, (0, 0) when nothing does."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def size_of(path: str) -> int:

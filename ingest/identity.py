@@ -8,10 +8,11 @@ begins with the same banner. So a checkpoint keeps both, and a **proof of positi
 import hashlib
 import posixpath
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 WINDOW_BYTES = 4096
-RUNG_BYTES = 1 << 20
+_MIB = 1 << 20
 COMPRESSIONS = {".gz": "gz", ".zst": "zst", ".xz": "xz", ".bz2": "bz2"}
 
 # What rotation adds to a name: .1, .2.gz, -20261122, .2026-11-22_03, .old. Several may stand behind each other.
@@ -98,6 +99,28 @@ def window_before(buffer: bytes, buffer_offset: int, offset: int) -> bytes:
     """The bytes before `offset`, at most `WINDOW_BYTES`, out of a buffer that begins at `buffer_offset`."""
     end = offset - buffer_offset
     return buffer[max(0, end - WINDOW_BYTES) : end]
+
+
+def rung_offsets(after: int, up_to: int) -> Iterator[int]:
+    """Offsets in (after, up_to] at which a generation's ladder keeps the hash of the window before them.
+
+    Close together at the beginning, where logs of one program are alike, and one each MiB later: every 256 bytes up to
+    4 KiB, every 4 KiB up to 64 KiB, every power of two up to 1 MiB.
+    """
+    at = after
+    while True:
+        if at < WINDOW_BYTES:
+            step = 256
+        elif at < 16 * WINDOW_BYTES:
+            step = WINDOW_BYTES
+        elif at < _MIB:
+            step = 1 << (at.bit_length() - 1)
+        else:
+            step = _MIB
+        at = at // step * step + step
+        if at > up_to:
+            return
+        yield at
 
 
 def family(path: str) -> str:

@@ -10,7 +10,7 @@ from ingest.identity import NOTHING, WINDOW_BYTES, family, fingerprint, is_rotat
 @pytest.mark.parametrize(
     "name",
     [
-        "a.log.1", "a.log.12", "a.log.1.gz", "a.log.2.zst", "a.log.gz", "a.log-20261122", "a.log-20261122.gz",
+        "a.log.1", "a.log.12", "a.log.1.gz", "a.log.2.zst", "a.log.3.xz", "a.log.4.bz2", "a.log.gz", "a.log-20261122", "a.log-20261122.gz",
         "a.log.20261122", "a.log-20261122-2359", "a.log.2026-11-22", "a.log.2026-11-22_03-05-07", "a.log-20261122T2359",
         "a.log.old", "a.log.bak", "a-20261122.log", "a-2026-11-22.log", "a.1.log", "a.2026-11-22.log",
     ],
