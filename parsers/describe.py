@@ -81,7 +81,7 @@ def _own_fields(parsed: Parsed) -> dict[str, Any]:
 def _said(parsed: Parsed) -> dict[str, Any]:
     """What the line said of itself; nothing of what it left open."""
     if isinstance(parsed, Rejected):
-        return {}
+        return {name: value for name, value in (("run_id", parsed.run_id), ("seq", parsed.seq)) if value is not None}
     said = {name: _plain(getattr(parsed, name)) for name in _SAID if getattr(parsed, name) is not None}
     if parsed.timestamp is None and parsed.time_quality is TimeQuality.UNKNOWN:
         del said["time_quality"]

@@ -23,17 +23,19 @@ class RawLine(Struct, frozen=True, gc=False):
         end: byte offset after its terminator, so that lines tile the file.
         data: the bytes without the terminator; for a line above the limit, its first bytes only.
         terminator: LF, CR or CR LF, or empty for the last line of a finished file.
+        made_of_bytes: how many bytes of the file data and terminator were made of; 0 where they are those bytes.
     """
 
     start: int
     end: int
     data: bytes
     terminator: bytes = b"\n"
+    made_of_bytes: int = 0
 
     @property
     def clipped(self) -> bool:
         """Whether the line was longer than the limit and `data` holds only its beginning."""
-        return self.end - self.start > len(self.data) + len(self.terminator)
+        return self.end - self.start > (self.made_of_bytes or len(self.data) + len(self.terminator))
 
 
 class TimeQuality(StrEnum):
@@ -142,7 +144,8 @@ class FfmpegProgress(_Said, frozen=True, kw_only=True, gc=False):
     """One statistics line, or one block of a `-progress` file.
 
     `bitrate_kbps` and `speed` are averages since the session's start, as FFmpeg prints them. None: FFmpeg printed N/A
-    or nothing. `elapsed_seconds`: wall time since the start, printed by FFmpeg 8 and later.
+    or nothing. `elapsed_seconds`: wall time since the start, printed by FFmpeg 8 and later. `local_time`: as in
+    `FfmpegMessage`.
     """
 
     kind: ClassVar[str] = "ffmpeg_progress"
@@ -157,6 +160,7 @@ class FfmpegProgress(_Said, frozen=True, kw_only=True, gc=False):
     drop: int | None = None
     elapsed_seconds: float | None = None
     final: bool = False
+    local_time: str | None = None
 
 
 class FfmpegMessage(_Said, frozen=True, kw_only=True, gc=False):
@@ -172,6 +176,9 @@ class FfmpegMessage(_Said, frozen=True, kw_only=True, gc=False):
         effect: what it means for the stream: fatal_start, fatal_run, consequence, degraded, transient, warning,
             benign, end_normal, end_abnormal, or unknown.
         suspect: the line may be data (a title, a file name) that looks like a message.
+        depth: how well it explains a failure (see `parsers.ffmpeg.templates`): 3 the system or the peer said it, 0 an echo.
+        session: offset of the first line of the session that said it, as in `FfmpegSessionStarted`; None: nobody's.
+        local_time: what a prefix says that lacks a part of the date: `11-23 22:40:42` or `22:40:42.372`.
     """
 
     kind: ClassVar[str] = "ffmpeg_message"
@@ -184,6 +191,9 @@ class FfmpegMessage(_Said, frozen=True, kw_only=True, gc=False):
     template: str = ""
     effect: str = "unknown"
     suspect: bool = False
+    depth: int = 0
+    session: int | None = None
+    local_time: str | None = None
 
 
 class FfmpegSessionStarted(_Said, frozen=True, kw_only=True, gc=False):
@@ -229,12 +239,15 @@ class Rejected(Struct, frozen=True, kw_only=True, gc=False):
     """A line that cannot be an event. It becomes a dead letter: kept, listed, replayable.
 
     `reason` is a stable word (bad_json, not_an_object, invalid_utf8, too_long, too_deep, missing_field, wrong_type …);
-    `detail` a sentence for a person, free of the line's own secrets.
+    `detail` a sentence for a person, free of the line's own secrets. `run_id` and `seq`: the writer's, where the line could
+    be read that far.
     """
 
     kind: ClassVar[str] = "rejected"
     reason: str
     detail: str
+    run_id: str | None = None
+    seq: int | None = None
 
 
 Event: TypeAlias = (

@@ -110,10 +110,10 @@ def parse(data: bytes, zone: tzinfo) -> Parsed:
 def _metric(fields: Fields, zone: tzinfo) -> Parsed:
     name, said = fields.text("metric_name"), fields.values.pop("metric_value", None)
     if not name or said is None:
-        return _missing("metric", "metric_value" if name else "metric_name")
+        return _missing(fields, "metric", "metric_value" if name else "metric_name")
     value = to_number(said)
     if value is None:
-        return Rejected(reason="wrong_type", detail="metric_value is not a finite number")
+        return _rejected(fields, "wrong_type", "metric_value is not a finite number")
     at, quality = fields.time(zone)
     _drop_level(fields)
     return Metric(
@@ -137,7 +137,7 @@ def _track_started(fields: Fields, zone: tzinfo) -> Parsed:
     if not (artist and artist.strip()) and not (title and title.strip()):
         title = (loop_path or "").rstrip("/").rpartition("/")[2].strip()
         if not title:
-            return _missing("track_started", "artist and title")
+            return _missing(fields, "track_started", "artist and title")
     at, quality = fields.time(zone)
     _drop_level(fields)
     song_id = fields.text("azuracast_song_id")
@@ -184,7 +184,7 @@ def _track_ended(fields: Fields, zone: tzinfo) -> Parsed:
 def _error_resolved(fields: Fields, zone: tzinfo) -> Parsed:
     error_id, service, template = fields.whole("error_id"), fields.text("service"), fields.text("template")
     if error_id is None and not (service and template):
-        return _missing("error_resolved", "error_id, or service and template")
+        return _missing(fields, "error_resolved", "error_id, or service and template")
     at, quality = fields.time(zone)
     return ErrorResolved(
         timestamp=at,
@@ -241,8 +241,12 @@ _READERS: dict[str, Callable[[Fields, tzinfo], Parsed]] = {
 _RESERVED_EVENTS = frozenset({"metric", "track_started", "track_ended", "error_resolved"})
 
 
-def _missing(event: str, what: str) -> Rejected:
-    return Rejected(reason="missing_field", detail=f"{event} without {what}")
+def _missing(fields: Fields, event: str, what: str) -> Rejected:
+    return _rejected(fields, "missing_field", f"{event} without {what}")
+
+
+def _rejected(fields: Fields, reason: str, detail: str) -> Rejected:
+    return Rejected(reason=reason, detail=detail, run_id=fields.text("run_id"), seq=fields.whole("seq"))
 
 
 def _message(fields: Fields) -> str:

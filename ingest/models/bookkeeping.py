@@ -5,7 +5,16 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from ingest.models.columns import bigint, bytea, jsonb, long_text, server_number, timestamptz, varchar
+from ingest.models.columns import (
+    bigint,
+    bytea,
+    int8multirange,
+    jsonb,
+    long_text,
+    server_number,
+    timestamptz,
+    varchar,
+)
 
 
 class IngestInstance(SQLModel, table=True):
@@ -110,6 +119,19 @@ class IngestGap(SQLModel, table=True):
     to_offset: int = bigint()
     reason: str = varchar(32)
     detected_at: datetime = timestamptz(server="now()")
+
+
+class IngestRun(SQLModel, table=True):
+    """Which numbered lines of a producer's run a generation held."""
+
+    __tablename__ = "ingest_runs"
+
+    generation: int = bigint(primary_key=True)
+    run_id: str = varchar(128, primary_key=True)
+    lines: int = bigint()
+    seqs: Any = int8multirange()
+    repeated: Any = int8multirange()
+    irregular: bool = False
 
 
 class DeriveQueueEntry(SQLModel, table=True):

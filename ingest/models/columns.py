@@ -6,7 +6,7 @@
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Double, LargeBinary, Numeric, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
 from sqlmodel import Field
 
 _REQUIRED: Any = ...
@@ -59,6 +59,11 @@ def varchar(limit: int, default: Any = _REQUIRED, *, primary_key: bool = False) 
 def bytea(default: Any = _REQUIRED) -> Any:
     """BYTEA."""
     return _column(LargeBinary, default)
+
+
+def int8multirange() -> Any:
+    """INT8MULTIRANGE."""
+    return _column(INT8MULTIRANGE, ...)
 
 
 def timestamptz(default: Any = _REQUIRED, *, primary_key: bool = False, server: str = "") -> Any:
