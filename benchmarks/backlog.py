@@ -56,11 +56,11 @@ def measure(lines: int, rounds: int) -> Figure:
     with tempfile.TemporaryDirectory(prefix="radiolog-bench-") as folder:
         log = Path(folder) / "bench.log"
         write_lines(log, lines)
-        config = _config(Path(folder))
+        config = fresh_config(Path(folder))
         captured: list[Batch] = []
 
         def ingest() -> float:
-            _fresh_database(config)
+            fresh_database(config)
             captured.clear()
             service = Service(config, (source_of(Path(folder)),), "bench", Telemetry(stream=None))
             keep = service.pipeline._commit  # noqa: SLF001 (the rows are needed for the reference)
@@ -79,7 +79,7 @@ def measure(lines: int, rounds: int) -> Figure:
 
         def copy() -> float:
             texts = _texts(captured)
-            _fresh_database(config)
+            fresh_database(config)
             connection = connect(config, application_name="bench")
             began = time.perf_counter()
             with connection, connection.cursor() as cursor:
@@ -105,7 +105,7 @@ def _texts(batches: list[Batch]) -> list[tuple[str, str]]:
     ]
 
 
-def _config(folder: Path) -> LoggingConfig:
+def fresh_config(folder: Path) -> LoggingConfig:
     """The configured server, with a database of the benchmark's own."""
     configured = LoggingConfig.from_env()
     connection = connect(configured, application_name="bench")
@@ -118,7 +118,8 @@ def _config(folder: Path) -> LoggingConfig:
     return config
 
 
-def _fresh_database(config: LoggingConfig) -> None:
+def fresh_database(config: LoggingConfig) -> None:
+    """The benchmark's database, new and empty, with the schema."""
     admin = connect(config.model_copy(update={"postgres_db": "postgres"}), application_name="bench", autocommit=True)
     with admin.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")

@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured rate beside its reference. `target` is the ratio to reach."""
+    """One measured value beside its reference. `target` is the ratio to reach, or not to exceed."""
 
     name: str
     unit: str
@@ -22,11 +22,17 @@ class Figure:
     reference_name: str
     reference: float
     target: float
+    lower_is_better: bool = False
 
     @property
     def ratio(self) -> float:
         """Value as a multiple of the reference."""
         return self.value / self.reference if self.reference else 0.0
+
+    @property
+    def met(self) -> bool:
+        """Whether the target is reached."""
+        return self.ratio <= self.target if self.lower_is_better else self.ratio >= self.target
 
 
 def alternate(measured: Callable[[], float], reference: Callable[[], float], rounds: int) -> tuple[float, float]:
@@ -39,9 +45,11 @@ def show(figures: Sequence[Figure]) -> None:
     """Print the table."""
     print(f"{'figure':44} {'value':>12} {'reference':>12} {'ratio':>7} {'target':>7}  met")
     for figure in figures:
-        met = "yes" if figure.ratio >= figure.target else "no"
+        met = "yes" if figure.met else "no"
+        digits = 0 if figure.reference >= 100 else 2
+        value, reference = f"{figure.value:12,.{digits}f}", f"{figure.reference:12,.{digits}f}"
         print(
-            f"{figure.name:44} {figure.value:12,.0f} {figure.reference:12,.0f} {figure.ratio:7.2f} {figure.target:7.2f}"
+            f"{figure.name:44} {value} {reference} {figure.ratio:7.2f} {figure.target:7.2f}"
             f"  {met:3} ({figure.unit}; reference: {figure.reference_name})"
         )
 

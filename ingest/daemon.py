@@ -23,15 +23,18 @@ from ingest.bookkeeper import Bookkeeper, Thresholds
 from ingest.errors import CheckpointMoved, DatabaseError, DatabaseUnavailable
 from ingest.follower import FollowerSettings
 from ingest.identity import hash_window, stream_key_hash_key
+from ingest.lookout import Lookout
 from ingest.pipeline import Pipeline, PipelineSettings
 from ingest.schema import ready_connection
 from ingest.store import Instance, Store
 from ingest.telemetry import Telemetry
-from ingest.wake import Hints, Waker
+from ingest.wake import Waker
 from logging_module.config import LoggingConfig
 from parsers.events import Severity
 
 HEARTBEAT_SECONDS = 5.0
+# What follows from many small commits is derived together.
+DERIVE_REST_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Service:
 
     def heartbeat(self) -> None:
         """Say that this instance lives. Raises Fenced when it has been replaced."""
-        self.pipeline.call(lambda: self._store.heartbeat(dict(self._telemetry.counters)))
+        self.pipeline.call(lambda: self._store.heartbeat(self._telemetry.health()))
 
     def close(self) -> None:
         """Give files, threads and connections back."""
@@ -185,6 +188,7 @@ class Daemon:
         self._waker = waker
         self._telemetry = telemetry
         self._sweep_interval_seconds = sweep_interval_seconds
+        self._lookout = Lookout(service.pipeline, waker, telemetry, sweep_interval_seconds=sweep_interval_seconds)
         self._stopping = threading.Event()
         self._failures = 0
         self._derive_wanted = threading.Event()
@@ -235,8 +239,7 @@ class Daemon:
         return False
 
     def _loop(self) -> None:
-        sweep_at = beat_at = 0.0
-        hints = Hints(frozenset(), tree_changed=True)
+        beat_at = 0.0
         while not self._stopping.is_set():
             now = time.monotonic()
             if self._deriving.done():
@@ -245,12 +248,7 @@ class Daemon:
                 if now >= beat_at:
                     self._service.heartbeat()
                     beat_at = now + HEARTBEAT_SECONDS
-                sweep = hints.tree_changed or now >= sweep_at
-                if sweep:
-                    self._waker.check()
-                    self._service.pipeline.sweep()
-                    sweep_at = now + self._sweep_interval_seconds
-                more = self._read(hints, sweep=sweep)
+                more = self._lookout.look()
             except CheckpointMoved as error:
                 self._telemetry.checkpoint_moved(str(error))
                 self._recover()
@@ -261,17 +259,7 @@ class Daemon:
                 more = True
             else:
                 self._succeeded()
-            hints = self._waker.wait(0.0 if more else max(0.0, min(sweep_at, beat_at) - time.monotonic()))
-
-    def _read(self, hints: Hints, *, sweep: bool) -> bool:
-        pipeline = self._service.pipeline
-        pipeline.settle_commit()
-        if sweep:
-            return pipeline.read()
-        pipeline.look(hints.paths)
-        keys = {key for path in hints.paths if (key := files.inode_key(path)) is not None}
-        keys |= {key for key, follower in pipeline.followers.items() if not follower.live}
-        return pipeline.read(keys)
+            self._lookout.wait(beat_at, more=more)
 
     def _drain(self) -> None:
         """Commit what was read. If the database does not take it now, it is read again at the next start."""
@@ -307,7 +295,6 @@ class Daemon:
 
     def _committed(self) -> None:
         self._derive_wanted.set()
-        self._waker.wake()
 
     def _derive(self) -> None:
         """The bookkeeper's thread: after commits, and now and then for what another process left."""
@@ -318,6 +305,7 @@ class Daemon:
             try:
                 self._telemetry.derived(self._service.bookkeeper.work_all())
                 failures = 0
+                self._stopping.wait(DERIVE_REST_SECONDS)
             except DatabaseError as error:
                 failures += 1
                 seconds = delay_seconds(failures, random.random())  # noqa: S311 (jitter)

@@ -72,6 +72,8 @@ class Follower:
         changed_at: monotonic time of the last new byte, in seconds; the pipeline's.
         last_error: why the last read failed, or empty; the pipeline's.
         missed_sweeps: sweeps in a row that did not find the file under any name; the pipeline's.
+        stamp: size and modification time at which it was last read to its end; None before; the pipeline's.
+        quiet: as long as the stamp stays the same there is nothing to do; the pipeline's.
     """
 
     def __init__(self, file: LogFile, checkpoint: Checkpoint, context: FileContext, settings: FollowerSettings) -> None:
@@ -88,6 +90,8 @@ class Follower:
     def resume(self, checkpoint: Checkpoint) -> None:
         """Forget everything in memory and go on from what the database says."""
         self.checkpoint = checkpoint
+        self.stamp: tuple[int, int] | None = None
+        self.quiet = False
         state: dict[str, Any] = checkpoint.parser_state
         self._parser: Parser = create(
             checkpoint.parser, state.get("parser"), self._settings.zone, hash_key=self._settings.hash_key
@@ -183,8 +187,9 @@ class Follower:
         buffer = self.file.read(self._position - expected.length, expected.length + CHUNK_BYTES)
         before, chunk = buffer[: expected.length], buffer[expected.length :]
         here = self.checkpoint._replace(offset=self._position, proof=expected)
-        seen = observed._replace(size_bytes=max(observed.size_bytes, self._position)) if self._archive else observed
-        step = decide(here, seen, before)
+        # What was read was there: the file may have grown since it was observed. An archive's size is another matter.
+        size = self._position if self._archive else self._position - expected.length + len(buffer)
+        step = decide(here, observed._replace(size_bytes=max(observed.size_bytes, size)), before)
         if isinstance(step, Restart):
             raise Replaced(step)
         return chunk, before

@@ -10,22 +10,27 @@ After any error of a commit everything in memory is dropped and read again from 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from ingest import files
 from ingest.adoption import Adopter
+from ingest.attention import Attention
 from ingest.batch import Batch
 from ingest.errors import SourceError
 from ingest.follower import Follower, FollowerSettings, Replaced
 from ingest.identity import is_rotated_name
 from ingest.store import Store
 from ingest.telemetry import Telemetry
+from ingest.tree import Key, Tree
 
 T = TypeVar("T")
 
 TICK_AFTER_SECONDS = 1.0
 # A rename in the middle of a scan can hide a file from it once.
 GONE_AFTER_SWEEPS = 2
+
+_is_rotated = lru_cache(1 << 16)(is_rotated_name)
 
 
 class PipelineSettings(NamedTuple):
@@ -71,8 +76,9 @@ class Pipeline:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._in_flight: Future[None] | None = None
         self._ready: list[Batch] = []
-        self._missing: set[files.Source] = set()
-        self.followers: dict[tuple[int, int], Follower] = {}
+        self._tree = Tree(settings.sources, settings.include, telemetry)
+        self.followers: dict[Key, Follower] = {}
+        self.attention = Attention(self.followers)
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
@@ -83,16 +89,16 @@ class Pipeline:
 
     def sweep(self) -> None:
         """Look at every file of the tree: begin new ones, follow renamed ones, let go of those that are over."""
-        seen: dict[tuple[int, int], str] = {}
+        seen: dict[Key, str] = {}
         unknown: list[str] = []
-        for path in self._paths():
-            key = files.inode_key(path)
-            if key is None or key in seen:
+        for path, key in self._tree.look():
+            if key in seen:
                 continue
             seen[key] = path
             follower = self.followers.get(key)
             if follower is None:
-                unknown.append(path)
+                if not self._adopter.is_settled(key, files.stamp_of(path)):
+                    unknown.append(path)
             elif follower.path != path:
                 follower.path = path
                 self._telemetry.file_renamed(path, follower.checkpoint.generation)
@@ -101,20 +107,27 @@ class Pipeline:
         self._adopt(unknown)
         self._finish_quiet()
 
-    def look(self, paths: Iterable[str]) -> None:
-        """Adopt what is new among some paths, without looking at the whole tree."""
+    def look(self, paths: Iterable[str]) -> set[Key]:
+        """Adopt what is new among some paths, without looking at the whole tree; gives the files that stand there."""
         include = self._settings.include
-        wanted = [path for path in paths if any(source.matches(path, include) for source in self._settings.sources)]
-        self._adopt([path for path in wanted if files.inode_key(path) not in self.followers])
+        keys: set[Key] = set()
+        unknown = []
+        for path in paths:
+            key = files.inode_key(path)
+            if key in self.followers:
+                keys.add(key)
+            elif key is not None and any(source.matches(path, include) for source in self._settings.sources):
+                unknown.append(path)
+        self._adopt(unknown)
+        return keys
+
+    @property
+    def folders(self) -> dict[str, int]:
+        """Every folder of the last sweep, and its inode."""
+        return self._tree.folders
 
     def _paths(self) -> Iterator[str]:
-        for source in self._settings.sources:
-            if files.inode_key(source.folder) is not None:
-                self._missing.discard(source)
-            elif source not in self._missing:
-                self._missing.add(source)
-                self._telemetry.source_missing(source.path)
-            yield from files.find(source, self._settings.include)
+        return (found.path for found in self._tree.look())
 
     def _adopt(self, paths: list[str]) -> None:
         if not paths:
@@ -126,26 +139,37 @@ class Pipeline:
         for follower in followers:
             observed = follower.file.observe()
             follower.changed_at = self._monotonic()
-            self.followers[observed.file_id.device, observed.file_id.inode] = follower
+            key = (observed.file_id.device, observed.file_id.inode)
+            self.followers[key] = follower
+            self.attention.begun(key, follower)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def read(self, keys: Iterable[tuple[int, int]] | None = None) -> bool:
+    def read(self, keys: Iterable[Key] | None = None) -> bool:
         """Read what is new, once around, and hand full groups to the worker.
 
         Args:
-            keys: files to look at; all of them where None.
+            keys: files to look at; where None, all that changed or wait for something, as one fstat each tells.
 
         Returns:
             Whether there may be more to read at once.
         """
         more = False
-        for key in list(self.followers if keys is None else keys):
+        for key in list(self.attention.changed() if keys is None else keys):
             follower = self.followers.get(key)
             if follower is not None:
                 more = self._read_one(key, follower) or more
+            else:
+                self.attention.unread.discard(key)
         self._submit()
         return more
+
+    def read_hinted(self, paths: Iterable[str], *, poll: bool) -> bool:
+        """As `read`, for some paths, for what was not read to its end, and with `poll` for busy files that grew."""
+        keys = self.look(paths) | self.attention.unread
+        if poll:
+            keys.update(self.attention.grown(self._monotonic()))
+        return self.read(keys)
 
     def _read_one(self, key: tuple[int, int], follower: Follower) -> bool:
         observed = follower.file.observe()
@@ -157,6 +181,7 @@ class Pipeline:
         except SourceError as error:
             self._note_unreadable(follower, str(error))
             return False
+        self.attention.was_read(key, follower, observed, at_end=at_end, now_seconds=self._wall().timestamp())
         now = self._monotonic()
         if batch is None:
             idle_seconds = now - follower.changed_at
@@ -164,6 +189,7 @@ class Pipeline:
                 batch = follower.tick(observed, self._wall(), idle_seconds)
         if follower.take_grown():
             follower.changed_at = now
+            self.attention.grew(key)
         if batch is not None:
             self._ready.append(batch)
             if sum(len(ready.raw) for ready in self._ready) >= self._settings.follower.batch_bytes:
@@ -194,7 +220,7 @@ class Pipeline:
             over = (
                 follower.missed_sweeps >= GONE_AFTER_SWEEPS
                 or follower.checkpoint.compression
-                or is_rotated_name(follower.path)
+                or _is_rotated(follower.path)
             )
             if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:
                 self._finish(key, follower)
@@ -251,6 +277,11 @@ class Pipeline:
         self._submit()
         self._await_commit()
 
+    @property
+    def is_committing(self) -> bool:
+        """Whether a commit is on its way whose outcome nobody has looked at yet."""
+        return self._in_flight is not None
+
     def flush(self) -> None:
         """Commit all that was read, and wait for it."""
         self._flush()
@@ -283,6 +314,7 @@ class Pipeline:
                 follower.file.close()
             else:
                 follower.resume(checkpoint)
+        self.attention.recovered(self.followers)
 
     def close(self) -> None:
         """Give back threads and descriptors. What was read and not committed is read again next time."""

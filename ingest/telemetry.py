@@ -6,6 +6,7 @@ lost but somebody may want to look, error = bytes are lost or a person is needed
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import structlog
@@ -21,6 +22,7 @@ class Telemetry:
 
     def __init__(self, level: str = "INFO", stream: TextIO | None = sys.stderr) -> None:
         self.counters: dict[str, int] = {}
+        self.state: dict[str, Any] = {}
         self._log: Any = None
         if stream is not None:
             self._log = structlog.wrap_logger(
@@ -77,14 +79,53 @@ class Telemetry:
         """A folder of logs does not exist; the next sweep looks again."""
         self._say("warning", "source_missing", path=path)
 
+    def folder_unreadable(self, path: str, message: str) -> None:
+        """Nothing below a folder can be seen; the next sweep tries again."""
+        self._say("warning", "folder_unreadable", path=path, message=message)
+
     def watch_failed(self, path: str, message: str) -> None:
         """No events come from a folder; the sweep alone finds its news."""
         self._say("warning", "watch_failed", path=path, message=message)
+
+    def watch_renewed(self, reason: str) -> None:
+        """Events had stopped, or were about to; the folders are watched anew and looked at as a whole."""
+        self._say("warning", "watch_renewed", reason=reason)
+
+    def events_overflowed(self) -> None:
+        """The kernel dropped events because they came faster than they were read; everything is looked at."""
+        self._say("warning", "events_overflowed")
+
+    def watching(self, mode: str) -> None:
+        """How news are noticed from now on."""
+        self.state["mode"] = mode
+
+    def swept(self, at: datetime, seconds: float) -> None:
+        """The whole tree was looked at, and how long it took."""
+        self.state |= {"swept_at": at.isoformat(timespec="milliseconds"), "sweep_seconds": round(seconds, 4)}
+
+    def found_by_sweep(self, path: str) -> None:
+        """A change that no event announced within a sweep's interval."""
+        self._say("debug", "found_by_sweep", path=path)
+
+    def changes_noticed(self, folder: str, unannounced: int, changes: int) -> None:
+        """How many of the last changes below a folder were found by the sweep only."""
+        self.state.setdefault("unannounced", {})[folder] = [unannounced, changes]
+
+    def events_missing(self, folder: str, unannounced: int, changes: int) -> None:
+        """Events do not arrive from a folder, though it is watched."""
+        message = f"{unannounced} of the last {changes} changes were found by the sweep only: events do not arrive"
+        hint = "normal for network file systems; RADIOLOG_POLLING=true stops waiting for them"
+        self._say("warning", "events_missing", path=folder, message=message, hint=hint)
+
+    def health(self) -> dict[str, Any]:
+        """All counters, and how things are now."""
+        return {**self.counters, **self.state}
 
     def committed(self, batches: int, lines: int, rows: int, dead_letters: int) -> None:
         """A commit succeeded."""
         for name, amount in (("batches", batches), ("lines", lines), ("rows", rows), ("dead_letters", dead_letters)):
             self.counters[f"{name}_total"] = self.counters.get(f"{name}_total", 0) + amount
+        self.state["committed_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
         if dead_letters:
             self._say("warning", "lines_dead_lettered", count=dead_letters)
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.files import Source, find, pattern_of
+from ingest.files import Source, pattern_of
+from ingest.telemetry import Telemetry
+from ingest.tree import Tree
 
 INCLUDE = ("**/*.log", "**/*.jsonl")
 
@@ -15,8 +17,12 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
+def find(source: Source) -> list[str]:
+    return [found.path for found in Tree((source,), INCLUDE, Telemetry(stream=None)).look()]
+
+
 def names(source: Source, folder: Path) -> set[str]:
-    return {str(Path(path).relative_to(folder)) for path in find(source, INCLUDE)}
+    return {str(Path(path).relative_to(folder)) for path in find(source)}
 
 
 def test_a_folder_gives_live_and_rotated_names_at_any_depth(tmp_path: Path) -> None:
@@ -47,4 +53,4 @@ def test_what_matches_is_what_is_found(tmp_path: Path, kind: str) -> None:
     touch(tmp_path, "a.log", "a.log.1", "b/c.log", "b/c.txt")
     source = Source(str(tmp_path) if kind == "folder" else f"{tmp_path}/*.log", kind)  # type: ignore[arg-type]
     everything = {str(path) for path in tmp_path.rglob("*") if path.is_file()}
-    assert {path for path in everything if source.matches(path, INCLUDE)} == set(find(source, INCLUDE))
+    assert {path for path in everything if source.matches(path, INCLUDE)} == set(find(source))
