@@ -183,11 +183,22 @@ CREATE TABLE IF NOT EXISTS stream_sessions (
     speed_worst        DOUBLE PRECISION,
     dup_frames         BIGINT,
     drop_frames        BIGINT,
+    warning_count      BIGINT       NOT NULL DEFAULT 0,  -- messages, repeats and all, without what every session says
+    error_count        BIGINT       NOT NULL DEFAULT 0,
+    stall_count        INTEGER      NOT NULL DEFAULT 0,
+    stall_seconds      DOUBLE PRECISION NOT NULL DEFAULT 0,
+    first_out_time_seconds  DOUBLE PRECISION,
     summary            JSONB,
     generation         BIGINT,
     line_offset        BIGINT,
     CONSTRAINT stream_sessions_key UNIQUE (station, session_key)
 );
+ALTER TABLE stream_sessions  -- of databases made before these columns
+    ADD COLUMN IF NOT EXISTS warning_count BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS error_count BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS stall_count INTEGER NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS stall_seconds DOUBLE PRECISION NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS first_out_time_seconds DOUBLE PRECISION;
 CREATE INDEX IF NOT EXISTS idx_stream_sessions_started ON stream_sessions (station, started_at);
 
 -- ------------------------------------------------------------------------------------------------ ingest
@@ -563,6 +574,109 @@ CREATE OR REPLACE VIEW current_playing AS
       AND (started_at + make_interval(secs => coalesce(expected_duration_seconds, 900) + 60) > now()
            OR EXISTS (SELECT FROM stream_sessions s WHERE s.station = latest.station AND s.end_kind = 'running'
                       AND s.last_progress_at > now() - interval '2 minutes'));
+
+-- The restart chain: each session of a service with what came after it. A run is a session with progress and the attempts
+-- behind it that made none. continued: the same process went on in another file (copytruncate). A session whose file was
+-- truncated never got an end: it counts as killed once the one behind it has outlived it by a minute.
+CREATE OR REPLACE VIEW stream_session_chain AS
+    WITH known AS (
+        SELECT s.*, s.end_kind = 'running'
+                    AND coalesce(lead(s.last_progress_at) OVER chain, lead(s.ended_at) OVER chain)
+                        > coalesce(s.last_progress_at, s.started_at) + interval '1 minute' AS outlived
+        FROM stream_sessions s
+        WINDOW chain AS (PARTITION BY s.station, s.service
+                         ORDER BY coalesce(s.started_at, s.first_progress_at, s.ended_at), s.generation, s.line_offset)
+    ), ordered AS (
+        SELECT s.*, coalesce(s.started_at, s.first_progress_at, s.ended_at) AS began_at,
+               CASE WHEN s.outlived THEN 'killed' ELSE s.end_kind END AS known_end_kind,
+               CASE WHEN s.outlived THEN coalesce(s.last_progress_at, s.started_at) ELSE s.ended_at END AS known_ended_at,
+               count(*) FILTER (WHERE s.progress_count > 0) OVER chain AS run,
+               lead(s.session_key) OVER chain AS next_session_key,
+               lead(s.started_at) OVER chain AS next_started_at,
+               coalesce(lead(s.ffmpeg_version IS NULL AND coalesce(s.inputs, '[]') = '[]' AND coalesce(s.outputs, '[]') = '[]'
+                             AND s.first_out_time_seconds IS NOT NULL) OVER chain, false)
+               AND (s.end_kind = 'killed' OR s.outlived)
+               AND lead(s.first_out_time_seconds) OVER chain >= s.out_time_seconds - 1 AS continued
+        FROM known s
+        WINDOW chain AS (PARTITION BY s.station, s.service
+                         ORDER BY coalesce(s.started_at, s.first_progress_at, s.ended_at), s.generation, s.line_offset)
+    ), heads AS (
+        SELECT station, service, run, first_progress_at, session_key FROM ordered WHERE progress_count > 0
+    )
+    SELECT o.station, o.service, o.host, o.pid, o.session_key, o.generation, o.line_offset, o.ffmpeg_version, o.inputs,
+           o.outputs, o.mapping, o.began_at, o.started_at, o.known_ended_at AS ended_at, o.time_quality,
+           o.known_end_kind AS end_kind, o.signal, o.exit_guess,
+           o.cause, o.cause_category, o.first_progress_at, o.last_progress_at, o.progress_count, o.frames, o.size_bytes,
+           o.out_time_seconds, o.fps, o.speed_average, o.speed_worst, o.dup_frames, o.drop_frames, o.warning_count,
+           o.error_count, o.stall_count, o.stall_seconds, o.first_out_time_seconds, o.run, coalesce(o.continued, false) AS continued,
+           CASE WHEN o.known_end_kind IN ('failed', 'killed') AND NOT coalesce(o.continued, false) THEN 'failed'
+                WHEN o.error_count > 0 OR o.stall_count > 0 OR o.speed_average < 0.95 THEN 'degraded'
+                ELSE 'ok' END AS health,
+           o.next_session_key,
+           extract(epoch FROM o.next_started_at - o.known_ended_at)::double precision AS restart_seconds,
+           h.session_key AS recovered_session_key, h.first_progress_at AS recovered_at,
+           extract(epoch FROM h.first_progress_at - o.last_progress_at)::double precision AS silent_seconds
+    FROM ordered o LEFT JOIN heads h ON h.station = o.station AND h.service = o.service AND h.run = o.run + 1;
+
+-- Incidents: what one failure made FFmpeg say and do, as one row. kind failure: a session failed or was killed, with all
+-- attempts behind it up to the next session that made progress; the deepest cause of the first explains it. kind trouble:
+-- errors less than a minute apart in a session that went on. Derived from rows, so that neither the order of reading nor a
+-- restart matters. outage_seconds: from the last progress to the next; null: not over.
+CREATE OR REPLACE FUNCTION get_incidents(start_date TIMESTAMPTZ, end_date TIMESTAMPTZ)
+RETURNS TABLE (incident_key TEXT, station VARCHAR, service VARCHAR, kind TEXT, started_at TIMESTAMPTZ, ended_at TIMESTAMPTZ,
+               outage_seconds DOUBLE PRECISION, cause TEXT, category VARCHAR, end_kind VARCHAR, session_count BIGINT,
+               line_count BIGINT, occurrences BIGINT, recovered_session_key VARCHAR, time_quality VARCHAR)
+LANGUAGE sql STABLE AS $$
+    WITH chain AS MATERIALIZED (
+        SELECT c.*, c.end_kind IN ('failed', 'killed') AND NOT c.continued AS failing FROM stream_session_chain c
+    ), said AS (
+        SELECT e.station, e.timestamp, e.line_offset, e.message, e.category, e.occurrences, e.time_quality,
+               e.context ->> 'session' AS session_key, coalesce((e.context ->> 'depth')::int, 0) AS depth
+        FROM error_log e
+        WHERE e.timestamp >= start_date - interval '1 day' AND e.timestamp < end_date AND NOT e.noise
+          AND e.context ->> 'session' IS NOT NULL AND e.context ->> 'suspect' = 'false'
+          AND (e.severity IN ('error', 'critical') OR e.category = 'stall' OR e.context ->> 'effect' = 'transient')
+    ), gaps AS (
+        SELECT *, CASE WHEN timestamp - lag(timestamp) OVER line > interval '1 minute' THEN 1 ELSE 0 END AS apart
+        FROM said WINDOW line AS (PARTITION BY station, session_key ORDER BY line_offset)
+    ), numbered AS (
+        SELECT *, sum(apart) OVER (PARTITION BY station, session_key ORDER BY line_offset) AS burst FROM gaps
+    ), bursts AS (
+        SELECT station, session_key, burst, min(timestamp) AS first_at, max(timestamp) AS last_at,
+               min(line_offset) AS line_offset, count(*) AS line_count, sum(occurrences)::bigint AS occurrences,
+               (array_agg(message ORDER BY depth DESC, line_offset))[1] AS cause,
+               (array_agg(category ORDER BY depth DESC, line_offset))[1] AS category,
+               (array_agg(time_quality ORDER BY line_offset))[1] AS time_quality
+        FROM numbered GROUP BY station, session_key, burst
+    ), placed AS (
+        SELECT b.*, c.service, c.run,
+               coalesce(c.failing AND b.last_at >= c.ended_at - interval '1 minute', false) AS fatal
+        FROM bursts b JOIN chain c USING (station, session_key)
+    ), words AS (
+        SELECT station, service, run, min(first_at) AS first_at, sum(line_count)::bigint AS line_count,
+               sum(occurrences)::bigint AS occurrences
+        FROM placed WHERE fatal GROUP BY station, service, run
+    ), failed AS (
+        SELECT station, service, run, count(*) AS session_count,
+               (array_agg(session_key ORDER BY began_at, generation, line_offset))[1] AS session_key
+        FROM chain WHERE failing GROUP BY station, service, run
+    )
+    SELECT f.session_key::text, f.station, f.service, 'failure', coalesce(w.first_at, c.ended_at), c.recovered_at,
+           extract(epoch FROM c.recovered_at - coalesce(c.last_progress_at, c.began_at))::double precision,
+           coalesce(nullif(c.cause, ''), CASE c.end_kind WHEN 'killed' THEN 'ended without a word' ELSE 'failed' END),
+           coalesce(c.cause_category, 'exit'), c.end_kind, f.session_count, coalesce(w.line_count, 0),
+           coalesce(w.occurrences, 0), c.recovered_session_key, c.time_quality
+    FROM failed f JOIN chain c USING (station, session_key) LEFT JOIN words w ON (w.station, w.service, w.run) = (f.station, f.service, f.run)
+    WHERE coalesce(w.first_at, c.ended_at) < end_date AND coalesce(c.recovered_at, 'infinity') >= start_date
+    UNION ALL
+    SELECT p.session_key || '@' || p.line_offset, p.station, p.service, 'trouble', p.first_at, p.last_at, NULL, p.cause,
+           p.category, NULL, 1, p.line_count, p.occurrences, NULL, p.time_quality
+    FROM placed p WHERE NOT p.fatal AND p.last_at >= start_date
+    ORDER BY 5, 1
+$$;
+
+CREATE OR REPLACE VIEW recent_incidents AS
+    SELECT * FROM get_incidents(now() - interval '30 days', now() + interval '1 minute') ORDER BY started_at DESC, incident_key;
 
 INSERT INTO schema_version (version) VALUES (1) ON CONFLICT DO NOTHING;
 COMMIT;

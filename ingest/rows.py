@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingest.batch import COPIED, Batch, Move, Row
+from ingest.encoder_rows import FFMPEG_SEVERITY, EncoderRows, Said
 from ingest.fit import Fit, bigint, play_key, track_key
+from ingest.line_clock import Arrival, LineClock
 from ingest.producers import run_lines
-from ingest.sampling import EncoderTracker, Sample
+from ingest.sampling import EncoderTracker
 from parsers.events import (
     Disposition,
     ErrorResolved,
@@ -26,7 +28,6 @@ from parsers.events import (
     RawLine,
     Rejected,
     Severity,
-    TimeQuality,
     TrackEnded,
     TrackStarted,
 )
@@ -37,13 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SEVERITY_RANK = {Severity.DEBUG: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.ERROR: 3, Severity.CRITICAL: 4}
-FFMPEG_SEVERITY = {
-    "panic": Severity.CRITICAL,
-    "fatal": Severity.CRITICAL,
-    "error": Severity.ERROR,
-    "warning": Severity.WARNING,
-    "info": Severity.INFO,
-}
 # Times of one station further apart than this are looked at separately by the bookkeeper.
 CLUSTER_GAP = timedelta(hours=1)
 STATION_LIMIT, SERVICE_LIMIT, HOST_LIMIT = 128, 64, 256
@@ -62,25 +56,19 @@ class FileContext(NamedTuple):
     min_severity: Severity = Severity.WARNING
 
 
-class Arrival(NamedTuple):
-    """When a chunk was read. `live`: it was appended after this daemon had reached the end of the file."""
-
-    at: datetime
-    live: bool
-    mtime: datetime
-
-
 class BatchBuilder:
     """Collects the outcomes of one file's lines into a `Batch`.
 
     Args:
         context: the file.
         tracker: the file's encoder sessions, going on from batch to batch.
+        clock: the times of FFmpeg's lines, going on likewise.
     """
 
-    def __init__(self, context: FileContext, tracker: EncoderTracker) -> None:
+    def __init__(self, context: FileContext, tracker: EncoderTracker, clock: LineClock | None = None) -> None:
         self._context = context
-        self._tracker = tracker
+        self._encoder = EncoderRows(context.generation, tracker, clock or LineClock())
+        self._arrival: Arrival | None = None
         self._min_rank = SEVERITY_RANK[context.min_severity]
         self._add_by_type: dict[type, Callable[[Any, int, Arrival], Disposition | None]] = {
             Metric: self._metric,
@@ -122,6 +110,9 @@ class BatchBuilder:
         """
         without_row: Disposition | None = None
         has_row = False
+        if arrival is not self._arrival and self._context.parser == "ffmpeg":
+            self._arrival = arrival
+            self._encoder.note_arrival(outcome.start if line is None else line.start, arrival)
         if line is None or line.start != outcome.start:
             self._ends[outcome.start] = outcome.end
         for parsed in outcome.parsed:
@@ -154,8 +145,7 @@ class BatchBuilder:
             extra: `rungs`, `gaps` and `raw` of the batch.
         """
         self._take_session()
-        tracked = self._tracker.state()
-        state = {key: value for key, value in (("parser", parser_state), ("encoder", tracked)) if value}
+        state = {key: value for key, value in {"parser": parser_state, **self._encoder.state()}.items() if value}
         batch = Batch(
             move=move,
             parser=self._context.parser,
@@ -179,10 +169,12 @@ class BatchBuilder:
 
     # -- one method an event -------------------------------------------------------------------------------------
 
-    def _said(self, event: Any, arrival: Arrival) -> tuple[datetime, str, str, str, str]:
-        """Time, its quality, station, service and host of an event, with the file's defaults."""
+    def _said(self, event: Any, arrival: Arrival, offset: int | None = None) -> Said:
+        """What an event says of itself, with the file's defaults. `offset`: FFmpeg's have a clock of their own."""
         context = self._context
-        if event.timestamp is not None:
+        if offset is not None:
+            at, quality = self._encoder.time_of(event, offset, arrival)
+        elif event.timestamp is not None:
             at, quality = event.timestamp, event.time_quality.value
         elif arrival.live:
             at, quality = arrival.at, "arrival"
@@ -201,7 +193,7 @@ class BatchBuilder:
             host = host[:HOST_LIMIT] if host else host
         self._stations.add(station)
         self.row_count += 1
-        return at, quality, station, service, host or context.host
+        return Said(at, quality, station, service, host or context.host)
 
     def _with_overlong(self, json: dict[str, Any] | None) -> dict[str, Any] | None:
         """The row's JSON column, with station, service and host kept whole where `_said` had to clip them."""
@@ -291,78 +283,44 @@ class BatchBuilder:
         return None
 
     def _message(self, event: FfmpegMessage, offset: int, arrival: Arrival) -> Disposition | None:
-        severity = FFMPEG_SEVERITY.get(event.severity, Severity.DEBUG)
-        if SEVERITY_RANK[severity] < self._min_rank:
+        self._encoder.count(event)
+        if SEVERITY_RANK[FFMPEG_SEVERITY.get(event.severity, Severity.DEBUG)] < self._min_rank:
             return Disposition.BELOW_THRESHOLD
-        at, quality, station, service, host = self._said(event, arrival)
-        session = self._tracker.session_offset
-        context = {
-            "component": list(event.component),
-            "ffmpeg_severity": event.severity,
-            "severity_source": event.severity_source,
-            "effect": event.effect,
-            "suspect": event.suspect,
-            "session": None if session is None else f"{self._context.generation}:{session}",
-        }
-        self._copied["error_log"].append(
-            (at, service, severity.value, event.message, context, None, station, host, None, event.category[:64],
-             event.template[:512], event.effect == "benign", min(event.count, 2**31 - 1), quality,
-             self._context.generation, offset)
-        )  # fmt: skip
-        self._touch(station, at)
+        said = self._said(event, arrival, offset)
+        self._copied["error_log"].append(self._encoder.message_row(event, offset, said))
+        self._touch(said.station, said.at)
         return None
 
     def _progress(self, event: FfmpegProgress, offset: int, arrival: Arrival) -> Disposition | None:
-        at, quality, station, service, host = self._said(event, arrival)
-        self.row_count -= 1
-        own_clock = event.elapsed_seconds if event.elapsed_seconds is not None else event.time_seconds
-        clock = at.timestamp() if quality != "estimated" or own_clock is None else own_clock
-        sample = self._tracker.progress(event, at, clock)
-        if sample is None:
-            return Disposition.FOLDED
-        self._sample(sample, (at, quality, station, service, host), offset)
-        return None
+        said = self._said(event, arrival, offset)
+        metrics, errors = self._encoder.progress_rows(event, offset, said)
+        self.row_count += len(metrics) + len(errors) - 1
+        self._copied["system_metrics"] += metrics
+        self._copied["error_log"] += errors
+        if errors:
+            self._touch(said.station, said.at)
+        return None if metrics or errors else Disposition.FOLDED
 
-    def _sample(self, sample: Sample, said: tuple[datetime, str, str, str, str], offset: int) -> None:
-        at, quality, station, service, host = said
-        session = self._tracker.session_offset
-        for reading in sample.readings:
-            metadata = {
-                "min": reading.least,
-                "max": reading.greatest,
-                "lines": sample.lines,
-                "session": None if session is None else f"{self._context.generation}:{session}",
-            }
-            self._copied["system_metrics"].append(
-                (at, reading.name, reading.last, reading.unit, service, metadata, station, host, quality,
-                 self._context.generation, offset)
-            )  # fmt: skip
-        self.row_count += len(sample.readings)
-
-    def _session_started(self, event: FfmpegSessionStarted, _: int, arrival: Arrival) -> Disposition:
+    def _session_started(self, event: FfmpegSessionStarted, offset: int, arrival: Arrival) -> Disposition:
         self._take_session()
-        at, quality, station, service, host = self._said(event, arrival)
-        self._tracker.started(event, at, TimeQuality(quality), {"station": station, "service": service, "host": host})
+        said = self._said(event, arrival, offset)
+        self._encoder.started(event, said)
         self.row_count -= 1
-        self._touch(station, at)
+        self._touch(said.station, said.at)
         return Disposition.FOLDED
 
-    def _session_ended(self, event: FfmpegSessionEnded, _: int, arrival: Arrival) -> Disposition:
-        at, _quality, station, _service, _host = self._said(event, arrival)
-        self._tracker.ended(event, at)
+    def _session_ended(self, event: FfmpegSessionEnded, offset: int, arrival: Arrival) -> Disposition:
+        said = self._said(event, arrival, offset)
+        self._encoder.ended(event, said)
         self._take_session()
         self.row_count -= 1
-        self._touch(station, at)
+        self._touch(said.station, said.at)
         return Disposition.FOLDED
 
     def _take_session(self) -> None:
-        session = self._tracker.take_changed_session()
+        session = self._encoder.take_session()
         if session is not None:
-            generation = self._context.generation
-            key = f"{generation}:{session['session']}"
-            self._sessions[key] = {
-                **session, "session_key": key, "generation": generation, "line_offset": session["session"],
-            }  # fmt: skip
+            self._sessions[session["session_key"]] = session
 
     def _dead_letter(self, rejected: Rejected, outcome: Outcome, arrival: Arrival, line: RawLine | None) -> None:
         data = line.data if line is not None and line.start == outcome.start else None

@@ -6,7 +6,8 @@ Pure: the time of a line is an argument. All that is remembered is a plain dict 
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from parsers.events import FfmpegProgress, FfmpegSessionEnded, FfmpegSessionStarted, TimeQuality
+from ingest.encoder_pace import Pace, Rates, Stall
+from parsers.events import FfmpegMessage, FfmpegProgress, FfmpegSessionEnded, FfmpegSessionStarted, TimeQuality
 
 # metric name, field of FfmpegProgress, unit
 SAMPLED: tuple[tuple[str, str, str], ...] = (
@@ -21,6 +22,8 @@ SAMPLED: tuple[tuple[str, str, str], ...] = (
     ("ffmpeg_drop_frames", "drop", "frames"),
 )
 LAG_METRIC = "ffmpeg_out_time_lag_seconds"
+SPEED_METRIC = "ffmpeg_current_speed"
+BITRATE_METRIC = "ffmpeg_current_bitrate_kbps"
 
 
 class Reading(NamedTuple):
@@ -40,6 +43,13 @@ class Sample(NamedTuple):
     lines: int
 
 
+class Step(NamedTuple):
+    """What a statistics line gives: a sample when one is due, and the news of a standstill."""
+
+    sample: Sample | None
+    stall: Stall | None
+
+
 class EncoderTracker:
     """Follows the FFmpeg sessions of one file.
 
@@ -56,11 +66,13 @@ class EncoderTracker:
         self._ranges: dict[str, list[float]] = state.get("ranges", {})
         self._lines: int = state.get("lines", 0)
         self._sampled_at: float | None = state.get("sampled_at")
+        self._pace = Pace(state.get("pace"))
+        self._counts: dict[str, int] = state.get("counts", {})  # of the session whose messages came last
         self._changed = False
 
     def state(self) -> dict[str, Any]:
         """JSON values from which a new tracker goes on; empty when nothing was seen."""
-        if self._session is None and self._closed is None and self._sampled_at is None:
+        if self._session is None and self._closed is None and self._sampled_at is None and not self._counts:
             return {}
         return {
             "session": self._session,
@@ -68,6 +80,8 @@ class EncoderTracker:
             "ranges": self._ranges,
             "lines": self._lines,
             "sampled_at": self._sampled_at,
+            "pace": self._pace.state(),
+            "counts": self._counts,
         }
 
     def started(self, event: FfmpegSessionStarted, at: datetime, quality: TimeQuality, origin: dict[str, str]) -> None:
@@ -86,30 +100,51 @@ class EncoderTracker:
             "progress_count": 0,
         }
         self._ranges, self._lines, self._sampled_at = {}, 0, None
+        self._pace = Pace()
         self._changed = True
 
-    def progress(self, event: FfmpegProgress, at: datetime, clock_seconds: float) -> Sample | None:
-        """A statistics line; gives the sample when one is due.
+    def message(self, event: FfmpegMessage) -> None:
+        """Count a message for the session that said it; its start may be told only later."""
+        if event.session is None or event.effect == "benign" or event.suspect:
+            return
+        name = {"warning": "warning_count"}.get(event.severity, "error_count")
+        if event.severity not in ("warning", "error", "fatal", "panic"):
+            return
+        if self._counts.get("session") != event.session:
+            self._counts = {"session": event.session}
+        self._counts[name] = self._counts.get(name, 0) + event.count
+        if self._session is None and self._closed is not None and self._closed["session"] == event.session:
+            self._session = self._closed  # its last words came after its end had been concluded
+        self._changed = self._changed or self._session is not None
+
+    def progress(
+        self, event: FfmpegProgress, at: datetime, clock_seconds: float, wall_seconds: float | None = None
+    ) -> Step:
+        """A statistics line.
 
         Args:
             event: the line.
             at: its time.
             clock_seconds: a clock that advances with the session: the time of the line, or where that is not known the
                 encoder's own.
+            wall_seconds: a clock that goes on whether the encoder does or not; None where there is none.
         """
         self._widen(event)
         self._lines += 1
+        stall = self._pace.stall(event, wall_seconds)
         if self._session is not None:
             self._total(event, at)
+            if stall is not None:
+                self._total_stall(stall)
         if self._sampled_at is None:
             self._sampled_at = clock_seconds
             due = True
         else:
             due = event.final or not 0 <= clock_seconds - self._sampled_at < self._interval_seconds
         if not due:
-            return None
+            return Step(None, stall)
         self._sampled_at = clock_seconds
-        return self._take(event, at)
+        return Step(self._take(event, at, self._pace.rates(event, wall_seconds)), stall)
 
     def ended(self, event: FfmpegSessionEnded, at: datetime) -> None:
         """The session is over. Of a killed one nobody saw the end: it lived at least until its last statistics line."""
@@ -142,6 +177,8 @@ class EncoderTracker:
         if session is None or not self._changed:
             return None
         self._changed = False
+        if self._counts.get("session") == session["session"]:
+            session |= {name: count for name, count in self._counts.items() if name != "session"}
         if session["end_kind"] != "running":
             self._session, self._closed = None, session
         return session
@@ -164,6 +201,8 @@ class EncoderTracker:
         assert session is not None  # noqa: S101 (the caller asked)
         session["progress_count"] += 1
         session.setdefault("first_progress_at", at.isoformat())
+        if event.time_seconds is not None:
+            session.setdefault("first_out_time_seconds", event.time_seconds)
         session["last_progress_at"] = at.isoformat()
         for key, field in (
             ("frames", "frame"),
@@ -177,10 +216,20 @@ class EncoderTracker:
             value = getattr(event, field)
             if value is not None:
                 session[key] = value
-        if event.speed is not None:
+        # Until a sample gives a current speed, the worst average stands in; that of the very start says nothing.
+        if event.speed and not session.get("speed_measured"):
             session["speed_worst"] = min(event.speed, session.get("speed_worst", event.speed))
 
-    def _take(self, event: FfmpegProgress, at: datetime) -> Sample | None:
+    def _total_stall(self, stall: Stall) -> None:
+        session = self._session
+        assert session is not None  # noqa: S101 (the caller asked)
+        if stall.over:
+            session["stall_seconds"] = round(session.get("stall_seconds", 0.0) + stall.seconds, 1)
+        session["stall_count"] = session.get("stall_count", 0) + (not stall.over or not session.get("stalled", False))
+        session["stalled"] = not stall.over
+        self._changed = True
+
+    def _take(self, event: FfmpegProgress, at: datetime, rates: Rates) -> Sample | None:
         readings = [
             Reading(name, unit, value, self._ranges[name][0], self._ranges[name][1])
             for name, field, unit in SAMPLED
@@ -189,6 +238,15 @@ class EncoderTracker:
         lag = self._lag(event, at)
         if lag is not None:
             readings.append(Reading(LAG_METRIC, "s", lag, lag, lag))
+        readings += [
+            Reading(name, unit, value, value, value)
+            for name, unit, value in ((SPEED_METRIC, "x", rates.speed), (BITRATE_METRIC, "kbit/s", rates.bitrate_kbps))
+            if value is not None
+        ]
+        if rates.speed is not None and self._session is not None and not event.final:
+            measured = self._session.get("speed_measured")
+            worst = self._session.get("speed_worst", rates.speed) if measured else rates.speed
+            self._session |= {"speed_measured": True, "speed_worst": min(worst, rates.speed)}
         sample = Sample(tuple(readings), self._lines)
         self._ranges, self._lines = {}, 0
         self._changed = self._session is not None

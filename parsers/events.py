@@ -176,7 +176,7 @@ class FfmpegMessage(_Said, frozen=True, kw_only=True, gc=False):
         effect: what it means for the stream: fatal_start, fatal_run, consequence, degraded, transient, warning,
             benign, end_normal, end_abnormal, or unknown.
         suspect: the line may be data (a title, a file name) that looks like a message.
-        depth: how well it explains a failure (see `parsers.ffmpeg.templates`): 3 the system or the peer said it, 0 an echo.
+        depth: how well it explains a failure (`parsers.ffmpeg.templates`): 3 the system or the peer said it, 0 an echo.
         session: offset of the first line of the session that said it, as in `FfmpegSessionStarted`; None: nobody's.
         local_time: what a prefix says that lacks a part of the date: `11-23 22:40:42` or `22:40:42.372`.
     """
@@ -287,6 +287,11 @@ class Parser(Protocol):
     name: ClassVar[str]
     version: ClassVar[int]
     splits_at_cr: ClassVar[bool]  # a lone carriage return ends a line, as FFmpeg's statistics lines do
+
+    @property
+    def waits(self) -> bool:
+        """Whether `tick` may give something: a line is held, or an end is proven and not yet told."""
+        ...
 
     def feed(self, line: RawLine) -> Sequence[Outcome]:
         """Take the next line."""

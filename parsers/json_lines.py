@@ -65,6 +65,11 @@ class JsonLinesParser:
         what = _DEAD_LETTER if type(parsed) is Rejected else _STORED
         return (Outcome(line.start, line.end, what, (parsed,)),)
 
+    @property
+    def waits(self) -> bool:
+        """Never."""
+        return False
+
     def tick(self, idle_seconds: float) -> Sequence[Outcome]:  # noqa: ARG002 (the protocol's signature)
         """Nothing is held, so there is nothing to let go of."""
         return ()

@@ -85,6 +85,11 @@ class PlainTextParser:
             done.append(Outcome(line.start, line.end, Disposition.STORED, (record,)))
         return done
 
+    @property
+    def waits(self) -> bool:
+        """While a traceback may go on."""
+        return bool(self._spans)
+
     def tick(self, idle_seconds: float) -> Sequence[Outcome]:
         """Let go of a traceback when nothing came for a while."""
         return self.finish() if idle_seconds >= IDLE_SECONDS else ()

@@ -180,6 +180,11 @@ class StreamSession(SQLModel, table=True):
     speed_worst: float | None = double(None)
     dup_frames: int | None = bigint(None)
     drop_frames: int | None = bigint(None)
+    warning_count: int = bigint(default=0)
+    error_count: int = bigint(default=0)
+    stall_count: int = 0
+    stall_seconds: float = double(default=0)
+    first_out_time_seconds: float | None = double(None)
     summary: Any = jsonb(None)
     generation: int | None = bigint(None)
     line_offset: int | None = bigint(None)

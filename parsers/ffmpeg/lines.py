@@ -5,6 +5,7 @@ The order of the pieces is that of `format_line` in libavutil/log.c: date, conte
 
 import re
 from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -19,9 +20,11 @@ _STAMP = re.compile(
     r"\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?)\]? "
     r"(?:(?:stdout|stderr) [FP] )?"
 )
-_SYSLOG = re.compile(r"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ")
+_SYSLOG = re.compile(r"(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d) ")
+_MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 _HOST_AND_UNIT = re.compile(r"([\w.-]{1,255}) [\w.@/+-]{1,128}(?:\[(\d{1,10})\])?: ")
-_CLOCK = re.compile(r"\d\d:\d\d:\d\d\.\d{3} ")
+_CLOCK = re.compile(r"(\d\d:\d\d:\d\d\.\d{3}) ")
 _CONTEXT = re.compile(r"\[([^\]@\n]{1,200}) @ (?:0x)?[0-9a-fA-F]{1,16}\] ?")
 _LEVEL = re.compile(r"\[(" + "|".join(LEVELS) + r")\] ?")
 _REPEATED = re.compile(r"    Last message repeated (\d{1,9}) times$")
@@ -52,6 +55,8 @@ class Line(Struct, frozen=True, gc=False):
         quality: EXACT, or ZONELESS when the line names no zone and the station's was assumed.
         host: the supervisor's host name.
         pid: the supervisor's process id.
+        local_time: a local time without year (`11-23 22:40:42`) or without date (`22:40:42.372`), where the line says
+            no better one.
     """
 
     text: str
@@ -62,6 +67,7 @@ class Line(Struct, frozen=True, gc=False):
     quality: TimeQuality = TimeQuality.UNKNOWN
     host: str | None = None
     pid: int | None = None
+    local_time: str | None = None
 
 
 def looks_like_text(data: bytes) -> bool:
@@ -83,7 +89,7 @@ def tokenize(data: bytes, zone: tzinfo = UTC) -> Line:
     colour: str | None = None
     if "\x1b" in text:
         text, colour = _without_colours(text)
-    text, timestamp, quality, host, pid = _without_supervisor(text, zone)
+    text, prefix = _without_supervisor(text, zone)
     component: list[str] = []
     at = 0
     while len(component) < _MOST_CONTEXTS:
@@ -100,7 +106,7 @@ def tokenize(data: bytes, zone: tzinfo = UTC) -> Line:
     text = text[at:]
     if _CONTROL.search(text):
         text = _CONTROL.sub("?", text)
-    return Line(text, tuple(component), level, found is not None, timestamp, quality, host, pid)
+    return Line(text, tuple(component), level, found is not None, *prefix)
 
 
 def try_parse_repeated(text: str) -> int | None:
@@ -124,15 +130,25 @@ def _without_colours(text: str) -> tuple[str, str | None]:
     return _ANSI.sub("", text), level
 
 
-def _without_supervisor(text: str, zone: tzinfo) -> tuple[str, datetime | None, TimeQuality, str | None, int | None]:
-    """Strip what systemd, syslog, a container runtime or FFmpeg's own date flags put in front."""
+class _Prefix(NamedTuple):
+    """What stood before FFmpeg's own words; the fields are those of `Line`."""
+
     timestamp: datetime | None = None
-    quality = TimeQuality.UNKNOWN
+    quality: TimeQuality = TimeQuality.UNKNOWN
     host: str | None = None
     pid: int | None = None
+    local_time: str | None = None
+
+
+_NO_PREFIX = _Prefix()
+
+
+def _without_supervisor(text: str, zone: tzinfo) -> tuple[str, _Prefix]:
+    """Strip what systemd, syslog, a container runtime or FFmpeg's own date flags put in front."""
     head = text[:1]
     if not (head.isdigit() or head in "[<" or head.isupper()):
-        return text, timestamp, quality, host, pid
+        return text, _NO_PREFIX
+    timestamp, quality, host, pid, local_time = _NO_PREFIX
     found = _STAMP.match(text)
     at = 0
     if found is not None:
@@ -140,7 +156,9 @@ def _without_supervisor(text: str, zone: tzinfo) -> tuple[str, datetime | None, 
         at = found.end()
     else:
         found = _SYSLOG.match(text)
-        at = found.end() if found else 0
+        if found is not None and found.group(1) in _MONTHS:
+            local_time = f"{_MONTHS[found.group(1)]:02d}-{found.group(2).replace(' ', '0')} {found.group(3)}"
+            at = found.end()
     if at:
         unit = _HOST_AND_UNIT.match(text, at)
         if unit is not None:
@@ -150,7 +168,10 @@ def _without_supervisor(text: str, zone: tzinfo) -> tuple[str, datetime | None, 
             own = _STAMP.match(text, at)
             if own is not None:
                 at = own.end()
+                if timestamp is None:
+                    timestamp, quality = timestamps.parse(own.group(1), zone=zone)
     clock = _CLOCK.match(text, at)
     if clock is not None:
         at = clock.end()
-    return text[at:], timestamp, quality, host, pid
+        local_time = local_time or clock.group(1)
+    return text[at:], _Prefix(timestamp, quality, host, pid, None if timestamp else local_time)

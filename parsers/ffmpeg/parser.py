@@ -13,7 +13,16 @@ from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
-from parsers.events import Disposition, Event, FfmpegMessage, FfmpegProgress, Outcome, RawLine, Rejected
+from parsers.events import (
+    Disposition,
+    Event,
+    FfmpegMessage,
+    FfmpegProgress,
+    Outcome,
+    RawLine,
+    Rejected,
+    TimeQuality,
+)
 from parsers.ffmpeg import header
 from parsers.ffmpeg.classify import classify
 from parsers.ffmpeg.keys import KeyMemory
@@ -87,6 +96,12 @@ class FfmpegParser:
             return self._reject(line, "not_text", "NUL bytes or mostly control characters")
         return self._take_text(line, tokenize(data, self._zone))
 
+    @property
+    def waits(self) -> bool:
+        """While a message is held, or a session is over without an end mark."""
+        session = self._tracker.open
+        return self._held is not None or (session is not None and session.over)
+
     def tick(self, idle_seconds: float) -> Sequence[Outcome]:
         """Nothing was appended for so long: let go of a held message, and of an end that is already proven."""
         if idle_seconds < _IDLE_ENOUGH_SECONDS:
@@ -135,8 +150,11 @@ class FfmpegParser:
         return session is not None and (session.open_name_lines > 0 or header.in_untrusted_metadata(session))
 
     def _take_stats(self, line: RawLine, stats: FfmpegProgress, token: Line | None) -> list[Outcome]:
-        if token is not None and token.timestamp is not None:
-            stats = replace(stats, timestamp=token.timestamp, time_quality=token.quality, host=token.host)
+        if token is not None and (token.timestamp is not None or token.local_time is not None):
+            stats = replace(
+                stats, timestamp=token.timestamp, time_quality=token.quality, host=token.host,
+                local_time=token.local_time,
+            )  # fmt: skip
         stats = self._tracker.take_progress(line, token, stats, has_l=stats.final and b"L" in line.data)
         outcomes = self._emit(line, Disposition.STORED, *self._tracker.drain(), stats)
         session = self._tracker.open
@@ -207,7 +225,7 @@ class FfmpegParser:
     def _take_empty_error(self, line: RawLine, session: Session) -> list[Outcome]:
         """FFmpeg 5 announces an error whose text is an empty line; it may repeat the line end before it."""
         session.empty_error = False
-        return self._emit(line, Disposition.STORED, _EMPTY_ERROR)
+        return self._emit(line, Disposition.STORED, replace(_EMPTY_ERROR, session=session.start))
 
     def _take_header(self, line: RawLine, token: Line) -> bool:
         """Whether a line describes the session: banner, report head, inputs, outputs and their sections."""
@@ -266,11 +284,16 @@ class FfmpegParser:
         running = now is not None and now.running and not now.over
         debug = now is not None and now.debug
         verdict = classify(text, component, token.level, running=running, debug=debug)
+        speaker = None
         if not suspect:
-            session = self._tracker.for_message(line, token, raw, verdict)
-            if session is not None:
-                verdict = note_message(session, text, verdict)
+            speaker = self._tracker.for_message(line, token, raw, verdict)
+            if speaker is not None:
+                verdict = note_message(speaker, text, verdict)
                 self._tracker.announce_if_complete()
+        timestamp, quality = token.timestamp, token.quality
+        if timestamp is None and token.local_time is None and speaker is not None and not speaker.running:
+            timestamp = speaker.reported_at  # what a report says before its statistics begin
+            quality = TimeQuality.ESTIMATED if timestamp else quality
         message = FfmpegMessage(
             severity=verdict.severity,
             severity_source=verdict.source,
@@ -279,10 +302,13 @@ class FfmpegParser:
             category=verdict.category,
             template=verdict.template,
             effect=verdict.effect,
-            timestamp=token.timestamp,
-            time_quality=token.quality,
+            timestamp=timestamp,
+            time_quality=quality,
             host=token.host,
             pid=token.pid,
+            depth=verdict.depth,
+            session=None if speaker is None else speaker.start,
+            local_time=token.local_time,
         )
         if suspect:
             message = as_data(message)

@@ -44,6 +44,7 @@ class Session(Struct):
         exit_status, task_status: what the last reason, and the first failed task, would make of the exit status.
         trailer: the output's end was written, as an FLV muxer says in every session.
         modern: FFmpeg 7 or later (units, exit status); None while nothing tells.
+        reported_at: the start as the head of a report says it.
         empty_error: FFmpeg 5 announced an error whose own text is an empty line.
     """
 
@@ -77,6 +78,7 @@ class Session(Struct):
     debug: bool = False
     empty_error: bool = False
     started_at: datetime | None = None
+    reported_at: datetime | None = None
     last_at: datetime | None = None
     quality: TimeQuality = TimeQuality.UNKNOWN
     host: str | None = None

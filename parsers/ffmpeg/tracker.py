@@ -100,6 +100,7 @@ class SessionTracker:
         moment, quality = timestamps.parse(started, zone=zone)
         if moment is not None and session.started_at is None:
             session.started_at, session.quality = moment, quality
+            session.reported_at = moment
 
     def for_file(self, line: RawLine, token: Line, kind: str, index: int) -> Session:
         """The session that an `Input #` or `Output #` line belongs to."""

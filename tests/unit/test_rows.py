@@ -45,7 +45,7 @@ def build(*events: Parsed, live: bool = True, tracker: EncoderTracker | None = N
         builder.count_line()
         disposition = Disposition.DEAD_LETTER if isinstance(event, Rejected) else Disposition.STORED
         builder.add(Outcome(line.start, line.end, disposition, (event,)), Arrival(NOW, live, MTIME), line)
-    move = Move(7, "me", 1, 0, 0, 10 * len(events), NOTHING, NOTHING, 0, "/l/a.log")
+    move = Move(7, "me", 1, 0, 0, 10 * len(events), NOTHING, NOTHING, 0, "/l/a.log", "/l/a.log")
     return builder.build(move, {}, 0, NOW)
 
 
@@ -101,7 +101,7 @@ def test_statistics_are_sampled_with_their_range() -> None:
     start = FfmpegSessionStarted(session=0, timestamp=AT, time_quality=TimeQuality.EXACT)
     progress = [
         FfmpegProgress(
-            frame=second * 25, speed=1.0 - second / 100, time_seconds=float(second), final=second == 24,
+            frame=second * 25, speed=1.0 - second / 100, time_seconds=second * (1.0 - second / 100), final=second == 24,
             timestamp=AT + timedelta(seconds=second), time_quality=TimeQuality.EXACT,
         )
         for second in range(25)
@@ -116,10 +116,14 @@ def test_statistics_are_sampled_with_their_range() -> None:
         0.99,
         10,
     )
+    current = [
+        row for row in rows(batch, "system_metrics", METRIC_COLUMNS) if row["metric_name"] == "ffmpeg_current_speed"
+    ]
+    assert [row["metric_value"] for row in current] == [0.9, 0.7, 0.56]
     assert batch.dispositions == {"stored": 4, "folded": 23}
     (session,) = batch.sessions
     assert (session["end_kind"], session["progress_count"], session["frames"], session["speed_worst"]) == (
-        "finished", 25, 600, 0.76,
+        "finished", 25, 600, 0.7,
     )  # fmt: skip
 
 
@@ -166,7 +170,7 @@ def test_rejected_lines_are_dead_letters_with_redacted_bytes() -> None:
     builder.count_line()
     rejected = Outcome(0, line.end, Disposition.DEAD_LETTER, (Rejected(reason="bad_json", detail="d"),))
     builder.add(rejected, Arrival(NOW, True, NOW), line)  # noqa: FBT003
-    batch = builder.build(Move(7, "me", 1, 0, 0, line.end, NOTHING, NOTHING, 0, "/l/a.log"), {}, 0, NOW)
+    batch = builder.build(Move(7, "me", 1, 0, 0, line.end, NOTHING, NOTHING, 0, "/l/a.log", "/l/a.log"), {}, 0, NOW)
 
     (letter,) = batch.copied["dead_letters"]
     assert letter[1:3] == (0, line.end)
