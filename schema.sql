@@ -631,10 +631,11 @@ LANGUAGE sql STABLE AS $$
         SELECT c.*, c.end_kind IN ('failed', 'killed') AND NOT c.continued AS failing FROM stream_session_chain c
     ), said AS (
         SELECT e.station, e.timestamp, e.line_offset, e.message, e.category, e.occurrences, e.time_quality,
-               e.context ->> 'session' AS session_key, coalesce((e.context ->> 'depth')::int, 0) AS depth
+               e.context ->> 'session' AS session_key,
+               CASE WHEN jsonb_typeof(e.context -> 'depth') = 'number' THEN (e.context ->> 'depth')::numeric ELSE 0 END AS depth
         FROM error_log e
         WHERE e.timestamp >= start_date - interval '1 day' AND e.timestamp < end_date AND NOT e.noise
-          AND e.context ->> 'session' IS NOT NULL AND e.context ->> 'suspect' = 'false'
+          AND e.context ->> 'session' LIKE e.generation || ':%' AND e.context ->> 'suspect' = 'false'
           AND (e.severity IN ('error', 'critical') OR e.category = 'stall' OR e.context ->> 'effect' = 'transient')
     ), gaps AS (
         SELECT *, CASE WHEN timestamp - lag(timestamp) OVER line > interval '1 minute' THEN 1 ELSE 0 END AS apart

@@ -81,9 +81,9 @@ def render_stats(
     return Group(
         Text(heading, style="bold"),
         facts_table(_figures(found)),
-        *_table("Last outages", ("began", "off air", "station", "cause"), outages, right=("off air",)),
-        *_table("Most played", ("track", "plays", "time"), tracks, right=("plays", "time")),
-        *_table("Errors by kind", ("severity", "service", "count", "", "message", "by day"), errors, right=("count",)),
+        *table("Last outages", ("began", "off air", "station", "cause"), outages, right=("off air",)),
+        *table("Most played", ("track", "plays", "time"), tracks, right=("plays", "time")),
+        *table("Errors by kind", ("severity", "service", "count", "", "message", "by day"), errors, right=("count",)),
     )
 
 
@@ -120,20 +120,28 @@ def facts_table(facts: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def _table(
+def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
 ) -> Iterable[RenderableType]:
+    """A titled table with lines from logs made harmless; nothing where there are no rows.
+
+    Args:
+        title: above it.
+        columns: their headings.
+        rows: cells.
+        right: headings of columns of numbers.
+    """
     if not rows:
         return
-    table = Table(
+    shown = Table(
         title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
     )
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clipped(visible(cell), _CELL_CHARACTERS)) for cell in row))
+        shown.add_row(*(Text(clipped(visible(cell), _CELL_CHARACTERS)) for cell in row))
     yield Text("")
-    yield table
+    yield shown
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ def _moment(text: str) -> datetime:
 
 
 @contextmanager
-def _usage() -> Iterator[None]:
+def usage() -> Iterator[None]:
     """A range that makes no sense and a station that does not exist are wrong usage: one line, exit code 2."""
     from reports.figures.base import UnknownStation
     from reports.window import RangeError
@@ -70,7 +70,7 @@ def stats(
     from reports.analytics import Analytics
     from reports.terminal import render_stats, stats_as_json
 
-    with _usage(), Analytics(configured()) as analytics:
+    with usage(), Analytics(configured()) as analytics:
         if as_json:
             say_json(stats_as_json(analytics, days=days, start=start, end=end, station=station))
             return
@@ -113,7 +113,7 @@ def report(
     from ingest.cli.settings import configured
     from reports.generate_report import generate
 
-    with _usage():
+    with usage():
         paths = generate(
             configured(), days=days, start=start, end=end, station=station, format_=format_.value,
             output_dir=output_dir, name=name,
@@ -139,7 +139,7 @@ def export(
     from ingest.cli.settings import configured
     from reports.export_analytics import export as export_files
 
-    with _usage():
+    with usage():
         paths = export_files(
             configured(), days=days, start=start, end=end, station=station, output_dir=output_dir,
             include_errors=include_errors, include_metrics=include_metrics, excel=excel,

@@ -1,5 +1,7 @@
 """Sessions and incidents: one failure is one incident, whatever it made FFmpeg say, however its log was read."""
 
+import io
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +11,10 @@ import pytest
 from ffmpeg_kit import BROKEN_PIPE, START, EncoderLog
 from fix_postgres import Database
 from ingest_kit import ledger_holds, read_once
+from rich.console import Console
+
+from reports.analytics import Analytics
+from reports.terminal_sessions import render_sessions
 
 EVERYTHING = "SELECT * FROM get_incidents('2026-11-01', '2026-12-01')"
 
@@ -220,3 +226,56 @@ def test_the_lines_of_an_incident_can_be_found(database: Database) -> None:
             JOIN error_log e ON e.station = i.station AND e.context ->> 'session' = c.session_key AND NOT e.noise"""
     )
     assert count == len([line for line in BROKEN_PIPE.split("\n") if "header" not in line and "repeated" not in line])
+
+
+def test_sessions_and_incidents_as_figures(database: Database) -> None:
+    write(database, night())
+    read_once(database.config)
+    with Analytics(database.config, now=lambda: START + timedelta(hours=1)) as analytics:
+        sessions = analytics.get_sessions(days=1)
+        (incident,) = analytics.get_incidents(days=1)
+        assert [row["end_kind"] for row in sessions] == ["signal", "failed", "failed", "failed"]
+        assert (sessions[-1]["health"], sessions[-1]["silent_seconds"], sessions[-1]["exit_guess"]) == (
+            "failed",
+            14.5,
+            224,
+        )
+        assert (incident["over"], incident["outage_seconds"], incident["session_count"]) == (True, 14.5, 3)
+        assert incident["recovered_session_key"] == sessions[0]["session_key"]
+        assert [row["end_kind"] for row in analytics.get_sessions(days=1, limit=1)] == ["signal"]
+        assert analytics.get_incidents(start=START + timedelta(minutes=20), end=START + timedelta(minutes=30)) == []
+        assert list(analytics.get_incidents_frame(days=1)["outage_seconds"]) == [14.5]
+        assert list(analytics.get_sessions_frame(days=1)["end_kind"]) == [row["end_kind"] for row in sessions]
+        assert not any("fak3-k3y0" in str(row) for row in [*sessions, incident])
+        shown = render(analytics)
+    for text in (
+        "14.5 s",
+        "Error submitting a packet to the muxer: Broken pipe",
+        "signal 15",
+        "failed (224)",
+        "degraded",
+    ):
+        assert (text in shown) == (text != "degraded"), text
+
+
+def test_an_empty_database_has_neither_sessions_nor_incidents(database: Database) -> None:
+    with Analytics(database.config, now=lambda: START) as analytics:
+        assert (analytics.get_sessions(), analytics.get_incidents()) == ([], [])
+        assert (len(analytics.get_sessions_frame()), len(analytics.get_incidents_frame())) == (0, 0)
+        assert "no FFmpeg session in this time" in render(analytics)
+
+
+def test_what_other_logs_say_in_their_context_is_no_incident(database: Database) -> None:
+    context = {"session": "1:0", "suspect": "false", "depth": "much", "effect": "fatal_run"}
+    line = {"timestamp": "2026-11-22T10:00:00Z", "level": "error", "event": "x", "context": context}
+    (database.config.log_path / "forged.log").write_text(json.dumps(line) + "\n")
+    write(database, night())
+    read_once(database.config)
+    assert len(incidents(database)) == 1
+
+
+def render(analytics: Analytics) -> str:
+    """What `radiolog sessions` shows."""
+    console = Console(width=250, file=io.StringIO())
+    console.print(render_sessions(analytics, days=1))
+    return console.file.getvalue()  # type: ignore[attr-defined]
