@@ -42,8 +42,8 @@ class SessionFigures(Figures):
         Returns:
             session_key, station, service, host, pid, ffmpeg_version; started_at, ended_at (None while it runs),
             time_quality; end_kind (running, finished, signal, failed, killed), health by what FFmpeg said (ok,
-            degraded, failed), continued (it went on in another file), signal (0: none), exit_guess (-1: cannot be told), cause,
-            cause_category; first_progress_at, last_progress_at, inputs, outputs, progress_count, frames, size_bytes,
+            degraded, failed), continued (it went on in another file), signal (0: none), exit_guess (-1: cannot
+            be told), cause, cause_category; first_progress_at, last_progress_at, inputs, outputs, progress_count, frames, size_bytes,
             out_time_seconds, speed_average, speed_worst, dup_frames, drop_frames; warning_count, error_count,
             stall_count, stall_seconds; next_session_key, restart_seconds (to the next session's first line),
             silent_seconds (from the last progress to the next session's first).
@@ -72,8 +72,8 @@ class SessionFigures(Figures):
             incident_key, station, service, kind (failure: a session was lost; trouble: errors that it survived),
             started_at, ended_at (None while an outage lasts), over, outage_seconds (from the last progress to the next
             session's first; up to now while it lasts; 0.0 for trouble), cause (the deepest message), category,
-            end_kind, session_count (failed attempts included), line_count, occurrences (repeats counted), recovered_session_key,
-            time_quality.
+            end_kind, session_count (failed attempts included), line_count, occurrences (repeats counted),
+            recovered_session_key, time_quality.
 
         Raises:
             RangeError: the window makes no sense.
