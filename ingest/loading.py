@@ -8,7 +8,7 @@ transaction. The same refusal of many rows is not a row's fault: it is raised, a
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
@@ -19,6 +19,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a 
 from ingest.batch import COPIED, PLAY_COLUMNS, Batch, Row
 from ingest.copy_text import lines
 from ingest.errors import DatabaseError
+from ingest.producers import MOST_RANGES, RunLines, range_text
 from ingest.queries import load
 from ingest.rows import FileContext, dead_letter
 from parsers.events import Rejected
@@ -89,6 +90,31 @@ def load_unrefused(cursor: Cursor, batches: Sequence[Batch]) -> Counter[int]:
     return _load(cursor, batches, frozenset(), [])
 
 
+def add_runs(cursor: Cursor, batches: Sequence[Batch]) -> None:
+    """Note the producers' numbers of the batches' lines."""
+    waiting: dict[tuple[int, str], RunLines] = {}
+    for batch in batches:
+        for run in batch.runs:
+            key = (batch.move.generation, run.run_id)
+            if key in waiting:  # one statement may touch a row only once
+                _upsert_runs(cursor, waiting)
+                waiting = {}
+            waiting[key] = run
+    if waiting:
+        _upsert_runs(cursor, waiting)
+
+
+def _upsert_runs(cursor: Cursor, runs: Mapping[tuple[int, str], RunLines]) -> None:
+    ordered = sorted(runs.items())
+    cursor.execute(
+        _SQL["add_runs"],
+        {"generations": [generation for (generation, _), _ in ordered], "run_ids": [run.run_id for _, run in ordered],
+         "lines": [run.lines for _, run in ordered], "seqs": [range_text(run.seqs) for _, run in ordered],
+         "repeated": [range_text(run.repeated) for _, run in ordered],
+         "irregular": [run.irregular for _, run in ordered], "most_ranges": MOST_RANGES},
+    )  # fmt: skip
+
+
 def queue_derivation(cursor: Cursor, batches: Sequence[Batch]) -> None:
     """Tell the bookkeeper which times of which stations the batches have touched."""
     spans = [(name, *span) for batch in batches for name, all_spans in batch.touched.items() for span in all_spans]
@@ -149,12 +175,16 @@ def _encode(value: object) -> object:
 
 def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
     refused: list[Refused] = []
-    total = 0
+    total = sum(1 for batch in batches for _ in _row_keys(batch))
+
+    def refuse(found: Refused) -> None:
+        refused.append(found)
+        _raise_if_systemic(refused, total)
+
     for table, columns in COPIED.items():
         if table == "dead_letters":
             continue
         rows = [row for batch in batches for row in batch.copied[table]]
-        total += len(rows)
 
         def copy(part: Sequence[Row], table: str = table, columns: Sequence[str] = columns) -> None:
             copy_rows(cursor, table, columns, part)
@@ -162,15 +192,13 @@ def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
         def key_of(row: Row, table: str = table) -> LineKey:
             return _key(table, row)
 
-        _bisect(cursor, rows, copy, key_of, refused)
+        _bisect(cursor, rows, copy, key_of, refuse)
     plays = [row for batch in batches for row in batch.plays]
-    total += len(plays)
 
     def upsert(part: Sequence[Row]) -> None:
         _upsert_plays(cursor, part)
 
-    _bisect(cursor, plays, upsert, lambda row: (row[-2], row[-1]), refused)
-    _raise_if_systemic(refused, total)
+    _bisect(cursor, plays, upsert, lambda row: (row[-2], row[-1]), refuse)
     return refused
 
 
@@ -179,7 +207,7 @@ def _bisect(
     rows: Sequence[Row],
     store: Callable[[Sequence[Row]], None],
     key_of: Callable[[Row], LineKey],
-    refused: list[Refused],
+    refuse: Callable[[Refused], None],
 ) -> None:
     if not rows:
         return
@@ -189,11 +217,11 @@ def _bisect(
     except (psycopg2.DataError, psycopg2.IntegrityError) as error:
         cursor.execute("ROLLBACK TO SAVEPOINT part")
         if len(rows) == 1:
-            refused.append(Refused(key_of(rows[0]), error.pgcode or "22000"))
+            refuse(Refused(key_of(rows[0]), error.pgcode or "22000"))
             return
         middle = len(rows) // 2
-        _bisect(cursor, rows[:middle], store, key_of, refused)
-        _bisect(cursor, rows[middle:], store, key_of, refused)
+        _bisect(cursor, rows[:middle], store, key_of, refuse)
+        _bisect(cursor, rows[middle:], store, key_of, refuse)
     else:
         cursor.execute("RELEASE SAVEPOINT part")
 
@@ -203,8 +231,8 @@ def _raise_if_systemic(refused: Sequence[Refused], total: int) -> None:
     for sqlstate, count in Counter(found.sqlstate for found in refused).items():
         if count > max(SYSTEMIC_AT_LEAST, SYSTEMIC_SHARE * total):
             raise DatabaseError(
-                f"PostgreSQL refuses {count} of {total} rows with SQLSTATE {sqlstate}: something in the database is "
-                "wrong; nothing was stored, and the lines are kept in their files",
+                f"PostgreSQL refuses at least {count} of {total} rows with SQLSTATE {sqlstate}: something in the database "
+                "is wrong; nothing was stored, and the lines are kept in their files",
                 sqlstate=sqlstate,
             )
 
@@ -232,11 +260,15 @@ def _dead_letters(batches: Sequence[Batch], refused: Iterable[Refused]) -> list[
             if generation != move.generation:
                 continue
             data, end = _line_at(batch, offset)
-            rejected = Rejected(
-                reason="refused_by_database", detail=f"PostgreSQL refused a value of this line (SQLSTATE {sqlstate})"
-            )
-            letters.append(dead_letter(context, offset, end, data, rejected, batch.read_at))
+            letters.append(dead_letter(context, offset, end, data, refusal(sqlstate), batch.read_at))
     return letters
+
+
+def refusal(sqlstate: str) -> Rejected:
+    """Why a line is a dead letter whose row PostgreSQL refused."""
+    return Rejected(
+        reason="refused_by_database", detail=f"PostgreSQL refused a value of this line (SQLSTATE {sqlstate})"
+    )
 
 
 def _line_at(batch: Batch, offset: int) -> tuple[bytes | None, int]:

@@ -13,12 +13,18 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
+from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
+
 from ingest.errors import SourceError
 from ingest.files import LogFile, open_log
 from ingest.identity import FileId, Fingerprint, family, stored_path
+from ingest.queries import load
+from parsers.encodings import MARK_BYTES, Splitter, encoding_of, splitter_for
 from parsers.events import RawLine
 from parsers.ffmpeg import FfmpegParser
-from parsers.lines import KEPT_BYTES_OF_LONG_LINE, MAX_LINE_BYTES, LineSplitter
+from parsers.lines import KEPT_BYTES_OF_LONG_LINE, MAX_LINE_BYTES
+
+_SQL = load("ingest", "dead_letters.sql")
 
 _CHUNK_BYTES = 1 << 16
 # What a parser may want to see behind a line before it says what it is; more than a traceback has.
@@ -88,6 +94,15 @@ def letter_of(row: tuple[Any, ...]) -> Letter:
     )  # fmt: skip
 
 
+def one_letter(connection: Connection, letter_id: int) -> Letter | None:
+    """A letter, replayed or not; None where there is none of that number."""
+    parameters = {"ids": [letter_id], "reason": None, "path": None, "with_replayed": True}
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_SQL["letters"], {**parameters, "after_id": 0, "last_id": letter_id, "limit": 1})
+        row = cursor.fetchone()
+    return None if row is None else letter_of(row)
+
+
 class Found(NamedTuple):
     """Where a letter's bytes are.
 
@@ -152,7 +167,7 @@ class Originals:
         assert found.file is not None  # noqa: S101 (the caller has asked for the state)
         assert found.line is not None  # noqa: S101
         offset = found.line.end
-        splitter = LineSplitter(offset, splits_at_cr=letter.splits_at_cr, max_line_bytes=self._max_line_bytes)
+        splitter = _splitter(found.file, letter, self._max_line_bytes, offset)
         while offset - found.line.end < _BEHIND_BYTES:
             try:
                 chunk = found.file.read(offset, _CHUNK_BYTES)
@@ -189,28 +204,33 @@ class Originals:
     def _by_hash(self, file: LogFile, letter: Letter) -> RawLine | None:
         """Of a line that was too long the hash is that of its kept beginning."""
         start, length = letter.from_offset, letter.to_offset - letter.from_offset
-        if length > self._max_line_bytes + 2:
-            data = file.read(start, min(KEPT_BYTES_OF_LONG_LINE, self._max_line_bytes))
-            return RawLine(start, letter.to_offset, data) if _has_hash(data, letter) else None
-        raw = file.read(start, length)
-        if len(raw) < length:
+        is_too_long = length > self._max_line_bytes + 2
+        raw = file.read(start, 4 * KEPT_BYTES_OF_LONG_LINE if is_too_long else length)
+        splitter = _splitter(file, letter, 4 * self._max_line_bytes)
+        line = next(splitter.feed(raw), None) or next(splitter.flush(), None)
+        if line is None or not (is_too_long or line.end == letter.to_offset):
             return None
-        ends = (b"\r\n", b"\n", b"\r") if letter.splits_at_cr else (b"\r\n", b"\n")
-        terminator = next((end for end in ends if raw.endswith(end)), b"")
-        data = raw[: len(raw) - len(terminator)]
-        kept = (KEPT_BYTES_OF_LONG_LINE, len(letter.line)) if letter.clipped else ()
-        if any(_has_hash(data[:length], letter) for length in (len(data), *kept)):
-            return RawLine(start, letter.to_offset, data, terminator)
-        return None
+        kept = (KEPT_BYTES_OF_LONG_LINE, self._max_line_bytes, len(letter.line)) if letter.clipped else ()
+        if not any(_has_hash(line.data[:length], letter) for length in (len(line.data), *kept)):
+            return None
+        if is_too_long:
+            return RawLine(start, letter.to_offset, line.data[:KEPT_BYTES_OF_LONG_LINE])
+        return line
 
     def _first_line(self, file: LogFile, letter: Letter) -> RawLine | None:
-        offset = letter.from_offset
-        splitter = LineSplitter(offset, splits_at_cr=letter.splits_at_cr, max_line_bytes=self._max_line_bytes)
+        splitter, offset = _splitter(file, letter, self._max_line_bytes), letter.from_offset
         while chunk := file.read(offset, _CHUNK_BYTES):
             offset += len(chunk)
             for line in splitter.feed(chunk):
                 return line
         return next(splitter.flush(), None)
+
+
+def _splitter(file: LogFile, letter: Letter, max_line_bytes: int, offset: int | None = None) -> Splitter:
+    """As the daemon cuts the file, from the letter's line on, or from an offset behind it."""
+    at = letter.from_offset if offset is None else offset
+    encoding = encoding_of(file.read(0, MARK_BYTES))
+    return splitter_for(encoding, at, splits_at_cr=letter.splits_at_cr, max_line_bytes=max_line_bytes)
 
 
 def _has_hash(data: bytes, letter: Letter) -> bool:

@@ -49,7 +49,7 @@ def ledger_holds(database: Database) -> None:
                   + (SELECT count(*) FROM play_history t WHERE t.generation = f.generation)
                   + (SELECT count(*) FROM play_ends t WHERE t.generation = f.generation)
                   + (SELECT count(*) FROM error_resolutions t WHERE t.generation = f.generation),
-                  (SELECT count(*) FROM dead_letters t WHERE t.generation = f.generation),
+                  (SELECT count(*) FROM dead_letters t WHERE t.generation = f.generation AND t.replayed_at IS NULL),
                   stored,
                   (SELECT count(*) FROM (
                       SELECT line_offset FROM system_metrics t WHERE t.generation = f.generation

@@ -1,10 +1,11 @@
 -- The commit protocol (docs/architecture.md, "One transaction"). Parameters are psycopg2's, by name.
 
+-- Higher than the row's and than the caller's own: a database restored from a backup knows an older one.
 -- name: raise_epoch
-INSERT INTO ingest_instances AS i (instance, machine, roots, pid, host)
-VALUES (%(instance)s, %(machine)s, %(roots)s, %(pid)s, %(host)s)
+INSERT INTO ingest_instances AS i (instance, epoch, machine, roots, pid, host)
+VALUES (%(instance)s, %(epoch)s + 1, %(machine)s, %(roots)s, %(pid)s, %(host)s)
 ON CONFLICT (instance) DO UPDATE
-    SET epoch = i.epoch + 1, machine = excluded.machine, roots = excluded.roots, pid = excluded.pid,
+    SET epoch = greatest(i.epoch, %(epoch)s) + 1, machine = excluded.machine, roots = excluded.roots, pid = excluded.pid,
         host = excluded.host, started_at = now(), heartbeat_at = now(), stopped_at = NULL
 RETURNING epoch
 
@@ -54,21 +55,23 @@ RETURNING f.generation
 
 -- name: create_generation
 INSERT INTO ingest_files (machine, owner, owner_epoch, path, family, compression, device, inode, birth_ns, boot_id,
-                          parser, parser_version)
+                          parser, parser_version, committed_offset, head_length, head_hash, proof_length, proof_hash)
 SELECT %(machine)s, %(instance)s, %(epoch)s, %(path)s, %(family)s, %(compression)s, %(device)s, %(inode)s, %(birth_ns)s,
-       %(boot_id)s, %(parser)s, %(parser_version)s
+       %(boot_id)s, %(parser)s, %(parser_version)s, %(offset)s, %(head_length)s, %(head_hash)s, %(proof_length)s,
+       %(proof_hash)s
 FROM (SELECT 1 FROM ingest_instances WHERE instance = %(instance)s AND epoch = %(epoch)s FOR SHARE) mine
 RETURNING generation
 
 -- name: rebind
 UPDATE ingest_files SET device = %(device)s, inode = %(inode)s, birth_ns = %(birth_ns)s, path = %(path)s,
-       compression = %(compression)s, boot_id = %(boot_id)s, state = 'active', finished_at = NULL, version = version + 1
+       family = %(family)s, compression = %(compression)s, boot_id = %(boot_id)s, state = 'active', finished_at = NULL, version = version + 1
 WHERE generation = %(generation)s AND version = %(version)s AND owner = %(instance)s AND owner_epoch = %(epoch)s
 
 -- The compare-and-set. One row, or the whole transaction is rolled back.
 -- name: advance
 UPDATE ingest_files SET
     committed_offset = %(to_offset)s, version = version + 1, size_bytes = %(size_bytes)s, path = %(path)s,
+    family = %(family)s,
     head_length = %(head_length)s, head_hash = %(head_hash)s, proof_length = %(proof_length)s,
     proof_hash = %(proof_hash)s, parser = %(parser)s, parser_version = %(parser_version)s,
     parser_state = %(parser_state)s, state = %(state)s, boot_id = %(boot_id)s,
@@ -133,17 +136,21 @@ SELECT generation, count(*) FROM stored WHERE inserted GROUP BY generation
 INSERT INTO stream_sessions AS s (station, session_key, service, host, pid, ffmpeg_version, inputs, outputs, mapping,
     started_at, ended_at, time_quality, end_kind, signal, exit_guess, cause, cause_category, first_progress_at,
     last_progress_at, progress_count, frames, size_bytes, out_time_seconds, fps, speed_average, speed_worst, dup_frames,
-    drop_frames, summary, generation, line_offset)
+    drop_frames, warning_count, error_count, stall_count, stall_seconds, first_out_time_seconds, summary, generation,
+    line_offset)
 SELECT station, session_key, coalesce(service, ''), host, pid, left(ffmpeg_version, 128), inputs, outputs, mapping,
     started_at, ended_at, time_quality, end_kind, signal, exit_guess, cause, cause_category, first_progress_at,
     last_progress_at, coalesce(progress_count, 0), frames, size_bytes, out_time_seconds, fps, speed_average, speed_worst,
-    dup_frames, drop_frames, summary, generation, line_offset
+    dup_frames, drop_frames, coalesce(warning_count, 0), coalesce(error_count, 0), coalesce(stall_count, 0),
+    coalesce(stall_seconds, 0), first_out_time_seconds, summary, generation, line_offset
 FROM jsonb_to_recordset(%(sessions)s::jsonb) AS r (station text, session_key text, service text, host text, pid bigint,
     ffmpeg_version text, inputs jsonb, outputs jsonb, mapping jsonb, started_at timestamptz, ended_at timestamptz,
     time_quality text, end_kind text, signal int, exit_guess int, cause text, cause_category text,
     first_progress_at timestamptz, last_progress_at timestamptz, progress_count bigint, frames bigint,
     size_bytes bigint, out_time_seconds double precision, fps double precision, speed_average double precision,
-    speed_worst double precision, dup_frames bigint, drop_frames bigint, summary jsonb, generation bigint,
+    speed_worst double precision, dup_frames bigint, drop_frames bigint,
+    warning_count bigint, error_count bigint, stall_count int, stall_seconds double precision,
+    first_out_time_seconds double precision, summary jsonb, generation bigint,
     line_offset bigint)
 ON CONFLICT (station, session_key) DO UPDATE
     SET pid = excluded.pid, ffmpeg_version = excluded.ffmpeg_version, inputs = excluded.inputs,
@@ -154,6 +161,8 @@ ON CONFLICT (station, session_key) DO UPDATE
         progress_count = excluded.progress_count, frames = excluded.frames, size_bytes = excluded.size_bytes,
         out_time_seconds = excluded.out_time_seconds, fps = excluded.fps, speed_average = excluded.speed_average,
         speed_worst = excluded.speed_worst, dup_frames = excluded.dup_frames, drop_frames = excluded.drop_frames,
+        warning_count = excluded.warning_count, error_count = excluded.error_count, stall_count = excluded.stall_count,
+        stall_seconds = excluded.stall_seconds, first_out_time_seconds = excluded.first_out_time_seconds,
         summary = excluded.summary
 
 -- name: queue_derivation
@@ -170,6 +179,51 @@ FROM unnest(%(offsets)s::bigint[], %(hashes)s::bytea[]) AS r (at_offset, window_
 INSERT INTO ingest_gaps (generation, path, from_offset, to_offset, reason)
 VALUES (%(generation)s, %(path)s, %(from_offset)s, %(to_offset)s, %(reason)s)
 
+-- The numbers of producers' lines. What was seen before is a repeat; more ranges than most_ranges are none.
+-- name: add_runs
+INSERT INTO ingest_runs AS r (generation, run_id, lines, seqs, repeated, irregular)
+SELECT generation, run_id, lines, seqs::int8multirange, repeated::int8multirange, irregular
+FROM unnest(%(generations)s::bigint[], %(run_ids)s::text[], %(lines)s::bigint[], %(seqs)s::text[],
+    %(repeated)s::text[], %(irregular)s::boolean[]) AS n (generation, run_id, lines, seqs, repeated, irregular)
+ON CONFLICT (generation, run_id) DO UPDATE SET (lines, seqs, repeated, irregular) = (
+    SELECT r.lines + excluded.lines,
+           CASE WHEN irregular THEN int8multirange(range_merge(seen)) ELSE seen END,
+           CASE WHEN irregular THEN '{}' ELSE again END,
+           irregular
+    FROM (SELECT seen, again,
+                 r.irregular OR excluded.irregular
+                 OR (SELECT count(*) FROM unnest(seen)) > %(most_ranges)s
+                 OR (SELECT count(*) FROM unnest(again)) > %(most_ranges)s AS irregular
+          FROM (SELECT r.seqs + excluded.seqs AS seen,
+                       r.repeated + excluded.repeated + r.seqs * excluded.seqs AS again) both_seen) told
+)
+
+-- A copy was found that goes on behind the offset: what it has is not lost. Its length is not known of an archive.
+-- name: heal_gaps
+DELETE FROM ingest_gaps g USING ingest_files f
+WHERE g.generation = %(generation)s AND f.generation = g.generation AND g.from_offset >= f.committed_offset
+  AND g.reason IN ('truncated', 'rewritten', 'deleted')
+  AND (%(size_bytes)s::bigint IS NULL OR g.to_offset <= %(size_bytes)s)
+
+-- name: shrink_gaps
+UPDATE ingest_gaps g SET from_offset = %(size_bytes)s FROM ingest_files f
+WHERE g.generation = %(generation)s AND f.generation = g.generation AND g.from_offset >= f.committed_offset
+  AND g.reason IN ('truncated', 'rewritten', 'deleted')
+  AND g.from_offset < %(size_bytes)s AND g.to_offset > %(size_bytes)s
+
+-- name: ladder
+SELECT at_offset, window_hash FROM ingest_ladder WHERE generation = %(generation)s
+
+-- name: unfinished
+SELECT generation, device, inode, birth_ns, path, family, boot_id, head_length, head_hash, proof_length, proof_hash,
+       committed_offset, size_bytes, version, state, compression, owner, owner_epoch, parser, parser_version,
+       coalesce(parser_state, '{}'::jsonb), held
+FROM ingest_files f
+WHERE machine = %(machine)s AND (state IN ('active', 'suspended') OR held > 0)
+  AND (owner = %(instance)s
+       OR NOT EXISTS (SELECT FROM ingest_instances o WHERE o.instance = f.owner AND o.stopped_at IS NULL
+                      AND o.heartbeat_at > now() - make_interval(secs => %(live_seconds)s)))
+
 -- name: replace
 UPDATE ingest_files SET state = 'replaced', finished_at = now(), version = version + 1, updated_at = now()
 WHERE generation = %(generation)s AND version = %(version)s AND owner = %(instance)s AND owner_epoch = %(epoch)s
@@ -184,15 +238,9 @@ SELECT f.generation, f.path, f.state, f.parser, f.committed_offset, f.size_bytes
 FROM ingest_files f WHERE f.machine = %(machine)s ORDER BY f.family, f.generation
 
 -- name: instances
-SELECT instance, pid, host, epoch, started_at, heartbeat_at, stopped_at, roots,
+SELECT instance, pid, host, epoch, started_at, heartbeat_at, stopped_at, roots, health,
        stopped_at IS NULL AND heartbeat_at > now() - make_interval(secs => %(live_seconds)s) AS live
 FROM ingest_instances WHERE machine = %(machine)s ORDER BY started_at DESC LIMIT 20
 
 -- name: queue_length
 SELECT count(*) FROM derive_queue
-
--- name: dead_letters
-SELECT id, path, from_offset, to_offset, reason, detail, line, parser, parser_version, arrived_at, replayed_at
-FROM dead_letters
-WHERE (%(reason)s::text IS NULL OR reason = %(reason)s) AND (%(path)s::text IS NULL OR path LIKE %(path)s)
-ORDER BY id DESC LIMIT %(limit)s
