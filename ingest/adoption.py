@@ -1,12 +1,13 @@
 """Which generation is a file that the sweep found? Asks disk and checkpoints, and lets `follow` decide."""
 
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ingest import files
 from ingest.errors import CheckpointMoved, SourceError
-from ingest.follow import Continue, New, Recognised, Restart, Twin, recognise
+from ingest.follow import Continue, New, Recognised, Twin, begins_with, recognise
 from ingest.follower import Follower, FollowerSettings
 from ingest.identity import (
     WINDOW_BYTES,
@@ -21,12 +22,12 @@ from ingest.identity import (
 )
 from ingest.rows import FileContext
 from ingest.store import Store
+from ingest.surroundings import Surroundings, ends_alike, holds_all_of, is_unchanged, length_of
 from ingest.telemetry import Telemetry
 from parsers.events import Severity
 from parsers.registry import HEAD_BYTES, choose, create
 
 _GROUP_FILES = 200
-_COMPARED_BYTES = 1 << 16
 # An archive that did not change for so long is cut off, not being written.
 _WRITING_NS = 10_000_000_000
 
@@ -79,16 +80,21 @@ class Adopter:
         self._settled: dict[tuple[int, int], tuple[int, int]] = {}
         self._said: set[str] = set()
 
-    def adopt(self, paths: Iterable[str]) -> list[Follower]:
+    def adopt(self, paths: Iterable[str], held: Mapping[int, files.LogFile]) -> list[Follower]:
         """Followers for those of the paths that are to be read, and can be.
 
         Files are opened some at a time, but those of one family together: a copy may stand beside what it is a copy of.
         Whatever is raised, no descriptor stays open that is not in the answer.
+
+        Args:
+            paths: of files that no follower has open.
+            held: files that followers have open, by generation.
         """
         self.deferred = False
+        self._held = dict(held)
         followers: list[Follower] = []
         try:
-            for group in _groups(paths):
+            for group in _groups(paths, self.family_of):
                 self._adopt_group(group, followers)
         except BaseException:
             for follower in followers:
@@ -128,29 +134,47 @@ class Adopter:
                 continue
             if follower is not None:
                 followers.append(follower)
+                self._held[follower.checkpoint.generation] = follower.file
                 _renew(known[stored_path(found.family)], follower.checkpoint)
-
-    def replace(self, known: Checkpoint, step: Restart, siblings: Sequence[str]) -> list[Follower]:
-        """A generation's file was truncated or rewritten: end it, adopt what stands around, record what is lost."""
-        self._store.replace(known)
-        followers = self.adopt(siblings)
-        continued = any(follower.checkpoint.generation == known.generation for follower in followers)
-        if step.unread_bytes and not continued:
-            self._store.add_gap(known, known.offset + step.unread_bytes, step.reason)
-        return followers
 
     def reload(self, generations: Sequence[int]) -> list[Checkpoint]:
         """Checkpoints as the database has them now, of the generations that are (again) ours."""
         self._settled.clear()
-        return self._store.claim(generations) if generations else []
+        return self._store.claim(generations)
 
     def settle(self, observed: Observed) -> None:
         """The file needs nothing more until it changes."""
         self._settled[_key(observed)] = (observed.size_bytes, observed.mtime_ns)
 
     def is_settled(self, key: tuple[int, int], stamp: tuple[int, int]) -> bool:
-        """Whether a file needs nothing as long as its size and modification time are these."""
+        """Whether a file, by inode, is settled as it is now, by size and mtime."""
         return self._settled.get(key) == stamp
+
+    def unsettle(self, key: tuple[int, int]) -> None:
+        """Look at a file again although it has not changed."""
+        self._settled.pop(key, None)
+
+    def forget_all_but(self, inodes: Collection[tuple[int, int]], paths: Collection[str]) -> None:
+        """Of files that are gone nothing needs to be remembered."""
+        self._settled = {key: state for key, state in self._settled.items() if key in inodes}
+        self._said.intersection_update(paths)
+
+    def family_of(self, path: str) -> str:
+        """The live name that a path belongs to.
+
+        Rotated files that stand in a folder without their live name (logrotate's `olddir`) belong to the nearest live
+        name in a folder above.
+        """
+        own = family(path)
+        root = self._root_of(path)
+        if own == path or root is None or os.path.lexists(own):
+            return own
+        folder, name = os.path.split(own)
+        while len(folder) > len(root.rstrip("/")):
+            folder = os.path.dirname(folder)
+            if os.path.lexists(os.path.join(folder, name)):
+                return os.path.join(folder, name)
+        return own
 
     # -----------------------------------------------------------------------------------------------------------------
 
@@ -164,20 +188,20 @@ class Adopter:
         if self._settled.get(_key(observed)) == (observed.size_bytes, observed.mtime_ns):
             file.close()
             return None
-        return _Unknown(file, observed, family(path))
+        return _Unknown(file, observed, self.family_of(path))
 
     def _adopt(self, found: _Unknown, candidates: list[Checkpoint]) -> Follower | None:
         observed = found.observed
         own = next((known for known in candidates if known.file_id == observed.file_id), None)
         if own is not None and own.state == "suspended":
-            self.settle(observed)
             return None
         if own is not None and own.state == "active":
             return self._claim(found, own)
-        if own is not None and own.state == "finished" and _unchanged(own, observed):
+        if own is not None and own.state == "finished" and is_unchanged(own, observed):
             self.settle(observed)
             return None
-        step = self._recognise(found, candidates)
+        surroundings = Surroundings(found.file, self._held)
+        step = self._recognise(found, candidates, surroundings)
         if isinstance(step, Twin):
             self.settle(observed)
             return None
@@ -185,22 +209,29 @@ class Adopter:
             return self._continue(found, next(known for known in candidates if known.generation == step.generation))
         if not isinstance(step, New):
             return None
-        if _is_copy_of_unproven(found, candidates):
+        if _is_copy_of_unproven(found, candidates, surroundings) or self._is_being_written(found):
             self.deferred = True
             return None
         return self._new(found)
 
-    def _recognise(self, found: _Unknown, candidates: list[Checkpoint]) -> Recognised:
-        path, file_id = found.observed.path, found.observed.file_id
-        present = files.folder_inodes(path)
+    def _recognise(self, found: _Unknown, candidates: list[Checkpoint], surroundings: Surroundings) -> Recognised:
+        def begins(known: Checkpoint) -> bool:
+            length = length_of(found.file, known.offset)
+            with surroundings.own_file(known) as own:
+                if own is not None:
+                    return ends_alike(own, found.file, length)
+            return begins_with(length, found.file.read, self._store.ladder(known.generation))
 
-        def is_present(known: Checkpoint) -> bool:
-            if known.state == "replaced" or known.file_id == file_id:
-                return False
-            return (known.file_id.device, known.file_id.inode) in present
+        live_name = not is_rotated_name(found.observed.path)
+        return recognise(candidates, found.file.read, surroundings.standing, begins, live_name=live_name)
 
-        live_name = not is_rotated_name(path)
-        return recognise(candidates, found.file.read, is_present, live_name=live_name)
+    def _is_being_written(self, found: _Unknown) -> bool:
+        """Whether a file that rotation has put aside changed while it was judged: a copy or an archive in the making.
+
+        What its beginning was compared with may be half of it.
+        """
+        before = (found.observed.size_bytes, found.observed.mtime_ns)
+        return is_rotated_name(found.observed.path) and found.file.stamp() != before
 
     def _claim(self, found: _Unknown, known: Checkpoint) -> Follower | None:
         claimed = self._store.claim([known.generation])
@@ -214,8 +245,7 @@ class Adopter:
         if not claimed:
             self._leave(found, known.owner)
             return None
-        path = found.observed.path
-        checkpoint = self._store.rebind(claimed[0], stored_path(path), compression_of(path), found.observed.file_id)
+        checkpoint = self._store.rebind(claimed[0], stored_path(found.family), found.file.observe())
         return self._follow(found, checkpoint)
 
     def _new(self, found: _Unknown) -> Follower | None:
@@ -241,13 +271,17 @@ class Adopter:
 
     def _follow(self, found: _Unknown, checkpoint: Checkpoint) -> Follower:
         path = found.observed.path
-        context = FileContext(
-            checkpoint.generation, stored_path(path), self._defaults.station, service_of(found.family),
-            self._defaults.host, checkpoint.parser, checkpoint.parser_version, self._defaults.min_severity,
-        )  # fmt: skip
         self._said.discard(path)
         self._telemetry.file_found(path, checkpoint.generation, checkpoint.offset, checkpoint.parser)
-        return Follower(found.file, checkpoint, context, self._settings)
+        return self.follower(found.file, checkpoint, found.family)
+
+    def follower(self, file: files.LogFile, checkpoint: Checkpoint, live_name: str) -> Follower:
+        """Read a generation on in a file that is known to be it."""
+        context = FileContext(
+            checkpoint.generation, stored_path(file.path), self._defaults.station, service_of(live_name),
+            self._defaults.host, checkpoint.parser, checkpoint.parser_version, self._defaults.min_severity,
+        )  # fmt: skip
+        return Follower(file, checkpoint, stored_path(live_name), context, self._settings)
 
     def _leave(self, found: _Unknown, owner: str) -> None:
         path = found.observed.path
@@ -265,59 +299,33 @@ def _just_changed(observed: Observed) -> bool:
     return time.time_ns() - observed.mtime_ns < _WRITING_NS
 
 
-def _unchanged(known: Checkpoint, observed: Observed) -> bool:
-    if known.compression:
-        return observed.size_bytes == known.size_bytes
-    return observed.size_bytes == known.offset
-
-
 def _renew(candidates: list[Checkpoint], now: Checkpoint) -> None:
     """Of several copies found together only one is read: the others are compared with what is known now."""
     candidates[:] = [now, *(known for known in candidates if known.generation != now.generation)]
 
 
-def _is_copy_of_unproven(found: _Unknown, candidates: Iterable[Checkpoint]) -> bool:
-    """Whether all of it is in a file of its family that hashes cannot compare it with.
+def _is_copy_of_unproven(found: _Unknown, candidates: Iterable[Checkpoint], surroundings: Surroundings) -> bool:
+    """Whether all of it is in a file of its family of which nothing was stored yet, so that no hash tells.
 
-    That is a file of which nothing was stored yet, and one whose head is longer than all of the copy. Such a copy is
-    left alone; a later sweep recognises it. The live name is never a copy: two runs of FFmpeg may write identical logs.
+    Such a copy is left alone; a later sweep recognises it. The live name is never a copy: two runs of FFmpeg may write
+    identical logs.
     """
     if not is_rotated_name(found.observed.path):
         return False
-    unproven = [known for known in candidates if _is_unproven(found.file, known)]
-    present = files.folder_inodes(found.observed.path) if unproven else {}
-    for known in unproven:
-        path = present.get((known.file_id.device, known.file_id.inode))
-        if path is None or known.state == "replaced":
+    for known in candidates:
+        if known.head.length:
             continue
-        other = files.open_log(path)
-        try:
-            if other.observe().file_id == known.file_id and _holds_all_of(other, found.file):
+        with surroundings.own_file(known) as own:
+            if own is not None and holds_all_of(own, found.file):
                 return True
-        finally:
-            other.close()
     return False
 
 
-def _is_unproven(copy: files.LogFile, known: Checkpoint) -> bool:
-    return known.head.length == 0 or len(copy.read(0, known.head.length)) < known.head.length
-
-
-def _holds_all_of(other: files.LogFile, copy: files.LogFile) -> bool:
-    """Whether a file that is not empty is wholly the beginning of another; mostly the first bytes tell."""
-    offset = 0
-    while data := copy.read(offset, _COMPARED_BYTES):
-        if other.read(offset, len(data)) != data:
-            return False
-        offset += len(data)
-    return offset > 0
-
-
-def _groups(paths: Iterable[str]) -> Iterator[list[str]]:
+def _groups(paths: Iterable[str], family_of: Callable[[str], str]) -> Iterator[list[str]]:
     """Whole families, at least `_GROUP_FILES` at a time; live names before those that may be copies of them."""
     families: dict[str, list[str]] = {}
     for path in sorted(paths, key=is_rotated_name):
-        families.setdefault(family(path), []).append(path)
+        families.setdefault(family_of(path), []).append(path)
     group: list[str] = []
     for members in families.values():
         group += members

@@ -62,6 +62,7 @@ class Move:
     proof: Fingerprint
     size_bytes: int
     path: str
+    family: str
     state: str = "active"
 
 

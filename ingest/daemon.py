@@ -27,6 +27,7 @@ from ingest.lookout import Lookout
 from ingest.pipeline import Pipeline, PipelineSettings
 from ingest.schema import ready_connection
 from ingest.store import Instance, Store
+from ingest.supervisor import Supervisor
 from ingest.telemetry import Telemetry
 from ingest.wake import Waker
 from logging_module.config import LoggingConfig
@@ -72,9 +73,12 @@ class Service:
         self._telemetry = telemetry
         self.instance = _instance(config, sources, name)
         self._wakes: Callable[[], None] = lambda: None
-        self._store = Store(self._connect("ingest"), self.instance)
+        self._supervisor = Supervisor(config.database_timeout_seconds)
+        self._store = Store(self._connect("ingest"), self.instance, self._supervisor)
         self.bookkeeper = Bookkeeper(
-            self._connect("bookkeeper"), Thresholds(config.max_open_play_seconds, config.gap_threshold_seconds)
+            self._connect("bookkeeper"),
+            Thresholds(config.max_open_play_seconds, config.gap_threshold_seconds),
+            self._supervisor,
         )
         settings = FollowerSettings(
             config.batch_rows,
@@ -95,7 +99,7 @@ class Service:
         self.pipeline = Pipeline(
             self._store,
             Adopter(self._store, defaults, settings, telemetry, root_of),
-            PipelineSettings(sources, include, config.rotate_wait_seconds, settings),
+            PipelineSettings(sources, include, config.rotate_wait_seconds, settings, files.most_open()),
             telemetry,
             wall=lambda: datetime.now(UTC),
             monotonic=time.monotonic,
@@ -115,6 +119,10 @@ class Service:
         """Say that this instance lives. Raises Fenced when it has been replaced."""
         self.pipeline.call(lambda: self._store.heartbeat(self._telemetry.health()))
 
+    def hurry(self) -> None:
+        """Wait only a few seconds more for a database that does not answer. Safe in a signal handler."""
+        self._supervisor.hurry()
+
     def close(self) -> None:
         """Give files, threads and connections back."""
         self.pipeline.close()
@@ -129,7 +137,8 @@ class Service:
             return
 
     def _connect(self, role: str) -> Callable[[], Connection]:
-        return lambda: ready_connection(self._config, application_name=f"radiolog {role}")
+        name = f"radiolog {role}"
+        return lambda: ready_connection(self._config, application_name=name, watch=self._supervisor.watch)
 
 
 def backfill(
@@ -155,7 +164,9 @@ def backfill(
         return sum(follower.checkpoint.offset for follower in pipeline.followers.values())
 
     total_bytes = 0
-    for _ in range(2):  # the second time for what may have been a copy of something unread
+    rounds = 0
+    while rounds < 2 or pipeline.left_out:  # the second time for what may have been a copy of something unread
+        rounds += 1
         pipeline.sweep()
         total_bytes = sum(follower.file.observe().size_bytes for follower in pipeline.followers.values())
         while pipeline.read() and not should_stop():
@@ -163,8 +174,11 @@ def backfill(
         pipeline.flush()
         if should_stop() or not pipeline.sweep_again:
             break
+        if pipeline.left_out:
+            pipeline.finish_rotated()
     if not should_stop():
         pipeline.finish_rotated()
+        pipeline.bury()
     service.bookkeeper.work_all()
     service.sign_off()
     return progress(total_bytes)
@@ -191,11 +205,13 @@ class Daemon:
         self._lookout = Lookout(service.pipeline, waker, telemetry, sweep_interval_seconds=sweep_interval_seconds)
         self._stopping = threading.Event()
         self._failures = 0
+        self._trusted_at = 0.0  # monotonic: without another failure until then, the database is back
         self._derive_wanted = threading.Event()
         self._deriving: Future[None] = Future()
 
     def stop(self) -> None:
         """Ask the daemon to commit what it has read and to end. Safe in a signal handler."""
+        self._service.hurry()
         self._stopping.set()
         self._derive_wanted.set()
         self._waker.wake()
@@ -232,9 +248,9 @@ class Daemon:
             try:
                 self._service.open()
             except DatabaseUnavailable as error:
+                notify_systemd("READY=1")  # it does what it can; being late would end it (TimeoutStartSec)
                 self._back_off(error)
             else:
-                self._failures = 0
                 return True
         return False
 
@@ -265,6 +281,7 @@ class Daemon:
         """Commit what was read. If the database does not take it now, it is read again at the next start."""
         try:
             self._service.pipeline.flush()
+            self._deriving.result()  # two threads on one connection would commit each other's halves
             self._service.bookkeeper.work_all()
         except DatabaseError as error:
             self._telemetry.database_lost(str(error), 0.0)
@@ -286,9 +303,11 @@ class Daemon:
         self._telemetry.database_lost(str(error), seconds)
         notify_systemd(f"STATUS=database unavailable: {error}")
         self._stopping.wait(seconds)
+        self._trusted_at = time.monotonic() + seconds
 
     def _succeeded(self) -> None:
-        if self._failures:
+        """Nothing failed this time. Where only some commits fail, waiting does not begin anew after each good one."""
+        if self._failures and not self._service.pipeline.is_committing and time.monotonic() >= self._trusted_at:
             self._failures = 0
             self._telemetry.database_back()
             notify_systemd("STATUS=reading")

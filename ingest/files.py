@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import resource
 import socket
 import stat
 import struct
@@ -18,6 +19,8 @@ from ingest.identity import FileId, Observed, compression_of, family
 _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
 _STATX_BYTES = 256
+_OTHER_DESCRIPTORS = 64
+_LEAST_OPEN = 16
 _MAGIC = frozenset("*?[")
 SKIPPED_FOLDERS = frozenset({".git", "__pycache__", "lost+found"})
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -123,6 +126,45 @@ def folder_inodes(path: str) -> dict[tuple[int, int], str]:
     return {key: where for key, where in keys if key is not None}
 
 
+class GoneFile:
+    """Stands for a generation's file that is not there any more: nothing can be read of it.
+
+    Args:
+        observed: what was last known of it.
+    """
+
+    def __init__(self, observed: Observed) -> None:
+        self._observed = observed
+
+    @property
+    def path(self) -> str:
+        """Where it stood."""
+        return self._observed.path
+
+    def observe(self) -> Observed:
+        """What was last known."""
+        return self._observed
+
+    def stamp(self) -> tuple[int, int]:
+        """Size and modification time as last known."""
+        return self._observed.size_bytes, self._observed.mtime_ns
+
+    def read(self, offset: int, length: int) -> bytes:  # noqa: ARG002 (the protocol's)
+        """Nothing."""
+        return b""
+
+    def next_data(self, offset: int) -> int:
+        """No hole is known."""
+        return offset
+
+    def is_complete(self) -> bool:
+        """It will not become more."""
+        return True
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Source(NamedTuple):
     """Where logs are: a folder with all below, one file, or a pattern of live names, rotated ones included."""
 
@@ -197,6 +239,15 @@ def inode_key(path: str) -> tuple[int, int] | None:
     return status.st_dev, signed_inode(status.st_ino)
 
 
+def most_open() -> int:
+    """How many logs this process may hold open: what the system grants it, less what else it needs descriptors for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard not in (soft, resource.RLIM_INFINITY):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return max(_LEAST_OPEN, soft - _OTHER_DESCRIPTORS)
+
+
 def stamp_of(path: str) -> tuple[int, int]:
     """Size in bytes and modification time in ns of what stands at a path, (0, 0) when nothing does."""
     try:
@@ -204,6 +255,22 @@ def stamp_of(path: str) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return status.st_size, status.st_mtime_ns
+
+
+def is_surely_gone(path: str, device: int) -> bool:
+    """Whether nothing stands at a path because it was removed, and not because its folder cannot be looked into.
+
+    Args:
+        path: where it stood.
+        device: that it was on: where another file system is found there now, its own is perhaps not mounted.
+    """
+    folder = os.path.dirname(path)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    try:
+        return os.stat(folder).st_dev == device and os.access(folder, os.R_OK | os.X_OK) and not os.path.lexists(path)
+    except OSError:
+        return False
 
 
 def size_of(path: str) -> int:

@@ -7,10 +7,11 @@ No I/O: the caller reads the windows that are asked for. The rules and the fault
 docs/architecture.md ("Which file is this?").
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 from typing import NamedTuple, TypeAlias
 
-from ingest.identity import Checkpoint, Observed
+from ingest.identity import WINDOW_BYTES, Checkpoint, Observed, hash_window
 
 
 class Read(NamedTuple):
@@ -36,7 +37,7 @@ class Restart(NamedTuple):
 
 
 class Twin(NamedTuple):
-    """Another copy of a generation that was read to at least this file's end: never read again."""
+    """A copy of a generation that was read to this file's end, or further: never read again."""
 
     generation: int
 
@@ -49,6 +50,14 @@ class Continue(NamedTuple):
 
 class New(NamedTuple):
     """A file that nobody knows: a new generation."""
+
+
+class Standing(Enum):
+    """What has become of a generation's own file."""
+
+    GONE = "gone"  # removed, or it holds something else now
+    PRESENT = "present"  # on disk, or removed and still open here
+    OVER = "over"  # on disk, finished, and unchanged since: it holds what was read of it, not a byte more
 
 
 Step: TypeAlias = Read | Wait | Restart
@@ -76,7 +85,8 @@ def decide(checkpoint: Checkpoint, observed: Observed, before: bytes | None) -> 
 def recognise(
     candidates: Iterable[Checkpoint],
     window: Callable[[int, int], bytes],
-    is_present: Callable[[Checkpoint], bool],
+    standing: Callable[[Checkpoint], Standing],
+    begins: Callable[[Checkpoint], bool],
     *,
     live_name: bool,
 ) -> Recognised:
@@ -85,31 +95,73 @@ def recognise(
     Args:
         candidates: checkpoints of the file's family, newest first.
         window: the file's content, decompressed: `window(offset, length)` gives fewer bytes only at its end.
-        is_present: whether the candidate's own file is still on disk, and still holds it.
+        standing: what has become of the candidate's own file.
+        begins: whether all of the file, which is shorter than what was read of the candidate, is its beginning.
         live_name: the file stands under the family's live name, where new logs begin. It can only be a copy of what
             is not on disk any more: two runs of FFmpeg may write identical logs, one behind the other.
 
     Returns:
         Twin when all of it has been read; Continue when it goes on behind what has been read and the own file is gone;
-        Wait while the own file is still there (`copytruncate` copies before it truncates) or while the copy is shorter
-        than what was read (it is still being written); New otherwise.
+        Wait while the own file is still there (`copytruncate` copies before it truncates); New otherwise.
     """
     for known in candidates:
-        if known.head.length == 0 or not known.head.matches(window(0, known.head.length)):
+        head = window(0, known.head.length)
+        if not head or (len(head) == known.head.length and not known.head.matches(head)):
             continue
-        if live_name and is_present(known):
+        where = standing(known)
+        if live_name and where is not Standing.GONE:
             continue
-        proof = known.proof
-        found = window(known.offset - proof.length, proof.length + 1)
-        if len(found) < proof.length:
-            if live_name:
-                continue
-            return Wait("shorter copy of a file that was read further")
-        if not proof.matches(found[: proof.length]):
-            continue
-        if len(found) == proof.length:
-            return Twin(known.generation)
-        if is_present(known):
-            return Wait("copy of a file that is being read")
-        return Continue(known.generation)
+        found = window(known.offset - known.proof.length, known.proof.length + 1)
+        if len(head) < known.head.length or len(found) < known.proof.length:
+            if not live_name and begins(known):
+                return Twin(known.generation)
+        elif known.proof.matches(found[: known.proof.length]):
+            if len(found) == known.proof.length:
+                return Twin(known.generation)
+            if where is Standing.PRESENT:
+                return Wait("copy of a file that is being read")
+            if where is Standing.GONE:
+                return Continue(known.generation)
     return New()
+
+
+def begins_with(size_bytes: int, window: Callable[[int, int], bytes], ladder: Sequence[tuple[int, bytes]]) -> bool:
+    """Whether content of `size_bytes` bytes is the beginning of a generation, as far as its ladder tells.
+
+    Args:
+        size_bytes: length of the content.
+        window: the content.
+        ladder: (offset, hash of the window before it) of the generation, in any order.
+    """
+    below = max((rung for rung in ladder if rung[0] <= size_bytes), default=None)
+    if below is None:
+        return False
+    length = min(below[0], WINDOW_BYTES)
+    return hash_window(window(below[0] - length, length)) == below[1]
+
+
+def surviving_bytes(
+    checkpoint: Checkpoint,
+    size_bytes: int,
+    window: Callable[[int, int], bytes],
+    ladder: Sequence[tuple[int, bytes]],
+) -> int | None:
+    """How much a power cut has left of a file that was read further: its beginning, up to here, is what was read.
+
+    The tail may be missing, or be zeros that the file system never filled.
+
+    Args:
+        checkpoint: of the file, from before the power cut.
+        size_bytes: of the file now.
+        window: the file's content.
+        ladder: of the generation.
+
+    Returns:
+        The offset to go on at, at most the checkpoint's; None when the file holds something else.
+    """
+    end = min(size_bytes, checkpoint.offset)
+    while end and not (tail := window(max(0, end - WINDOW_BYTES), min(end, WINDOW_BYTES))).rstrip(b"\0"):
+        end -= len(tail)
+    if end:
+        end -= len(tail) - len(tail.rstrip(b"\0"))
+    return end if 0 < end < checkpoint.offset and begins_with(end, window, ladder) else None

@@ -15,17 +15,19 @@ from ingest.files import LogFile
 from ingest.follow import Restart, decide
 from ingest.identity import (
     NOTHING,
-    RUNG_BYTES,
     WINDOW_BYTES,
     Checkpoint,
     Fingerprint,
     Observed,
     fingerprint,
     hash_window,
+    rung_offsets,
     stored_path,
     window_before,
 )
-from ingest.rows import Arrival, BatchBuilder, FileContext
+from ingest.line_clock import Arrival, LineClock
+from ingest.rejected_run import RejectedRun
+from ingest.rows import BatchBuilder, FileContext
 from ingest.sampling import EncoderTracker
 from parsers.events import Outcome, Parser, RawLine
 from parsers.lines import LineSplitter
@@ -62,6 +64,7 @@ class Follower:
     Args:
         file: open, and the one that the checkpoint means as far as its FileId tells.
         checkpoint: where to begin.
+        family: the live name that the file belongs to.
         context: defaults for the file's lines.
         settings: bounds.
 
@@ -69,6 +72,7 @@ class Follower:
         checkpoint: what the database will say once everything built so far is committed.
         live: the end was reached once; what comes now is appended while we look.
         path: where the file stands now, as far as the last sweep knows.
+        family: the live name that it belongs to.
         changed_at: monotonic time of the last new byte, in seconds; the pipeline's.
         last_error: why the last read failed, or empty; the pipeline's.
         missed_sweeps: sweeps in a row that did not find the file under any name; the pipeline's.
@@ -76,9 +80,12 @@ class Follower:
         quiet: as long as the stamp stays the same there is nothing to do; the pipeline's.
     """
 
-    def __init__(self, file: LogFile, checkpoint: Checkpoint, context: FileContext, settings: FollowerSettings) -> None:
+    def __init__(
+        self, file: LogFile, checkpoint: Checkpoint, family: str, context: FileContext, settings: FollowerSettings
+    ) -> None:
         self.file = file
         self.path = file.path
+        self.family = family
         self.context = context
         self.live = False
         self.changed_at = 0.0
@@ -97,7 +104,8 @@ class Follower:
             checkpoint.parser, state.get("parser"), self._settings.zone, hash_key=self._settings.hash_key
         )
         tracker = EncoderTracker(state.get("encoder"), interval_seconds=self._settings.progress_interval_seconds)
-        self._builder = BatchBuilder(self.context, tracker)
+        clock = LineClock(state.get("clock"), zone=self._settings.zone)
+        self._builder = BatchBuilder(self.context, tracker, clock, RejectedRun(state.get("rejected")))
         self._splitter = LineSplitter(
             checkpoint.offset,
             splits_at_cr=self._parser.splits_at_cr,
@@ -109,6 +117,10 @@ class Follower:
         self._raw: list[bytes] = []
         self._grown = False
         self._verified_mtime_ns = 0
+
+    def rename(self, path: str, family: str) -> None:
+        """The file stands elsewhere now, perhaps under another live name."""
+        self.path, self.family = path, stored_path(family)
 
     def take_grown(self) -> bool:
         """Whether bytes were read since this was last asked."""
@@ -127,57 +139,79 @@ class Follower:
             now: for lines that say no time.
 
         Returns:
-            The batch, or None when no line was completed, and whether the end was reached.
+            The batch, or None when no line was completed, and whether the end was reached. A file of nothing but
+            rubbish is suspended by its batch: it is not read any further.
 
         Raises:
             Replaced: the bytes before the position are not those that were read there.
             SourceError: the file cannot be read.
         """
-        arrival = Arrival(now, self.live, datetime.fromtimestamp(observed.mtime_ns / 1e9, UTC))
+        arrival = self._arrival(observed, now)
         rungs: list[tuple[int, bytes]] = []
         proof, raw_bytes = self.checkpoint.proof, 0
         at_end = False
         while self._builder.row_count < self._settings.batch_rows and raw_bytes < self._settings.batch_bytes:
-            chunk, before = self._next_chunk(observed, now)
+            try:
+                chunk, before = self._next_chunk(observed, now)
+            except Replaced:
+                if self._splitter.offset == self.checkpoint.offset:
+                    raise
+                break  # what was read before is good; the next call finds the same again
             if not chunk:
                 at_end = True
                 break
             raw_bytes += len(chunk)
             self._keep_raw(chunk)
             chunk_offset, line_offset = self._position, self._splitter.offset
-            for line in self._splitter.feed(chunk):
-                self._take(line, arrival)
+            self._take_all(chunk, arrival)
             if self._splitter.offset > line_offset:
                 buffer, buffer_offset = before + chunk, chunk_offset - len(before)
                 proof = fingerprint(window_before(buffer, buffer_offset, self._splitter.offset))
                 rungs += _rungs(buffer, buffer_offset, line_offset, self._splitter.offset)
+            if self._builder.is_rubbish:
+                return self._build(observed, proof, now, state="suspended", rungs=rungs), True
             self._advance(before, chunk)
         self.live = self.live or at_end
         if self._splitter.offset == self.checkpoint.offset:
             return None, at_end
+        if at_end:  # of a file that has been still for long, nothing more is waited for
+            self._add(self._parser.tick((now - arrival.mtime).total_seconds()), arrival, None)
         return self._build(observed, proof, now, rungs=rungs), at_end
 
     def tick(self, observed: Observed, now: datetime, idle_seconds: float) -> Batch | None:
         """Let the parser let go of what only waited for a next line. A batch of it moves no byte."""
-        if not self.checkpoint.held:
+        if not self._parser.waits:
             return None
-        arrival = Arrival(now, self.live, datetime.fromtimestamp(observed.mtime_ns / 1e9, UTC))
+        arrival = self._arrival(observed, now)
         outcomes = self._parser.tick(idle_seconds)
         if not outcomes:
             return None
         self._add(outcomes, arrival, None)
         return self._build(observed, self.checkpoint.proof, now)
 
-    def finish(self, observed: Observed, now: datetime, gaps: list[Gap] | None = None) -> Batch:
+    def finish(
+        self, observed: Observed, now: datetime, *, state: str = "finished", gaps: list[Gap] | None = None
+    ) -> Batch:
         """The file is over: its last line needs no newline, and the parser holds nothing back any more."""
-        arrival = Arrival(now, self.live, datetime.fromtimestamp(observed.mtime_ns / 1e9, UTC))
+        arrival = self._arrival(observed, now)
         for line in self._splitter.flush():
             self._take(line, arrival)
         self._splitter = LineSplitter(self._position, splits_at_cr=self._parser.splits_at_cr)
         self._add(self._parser.finish(), arrival, None)
-        return self._build(observed, self._expected, now, state="finished", gaps=gaps or [])
+        return self._build(observed, self._expected, now, state=state, gaps=gaps or [])
 
     # -----------------------------------------------------------------------------------------------------------------
+
+    def _arrival(self, observed: Observed, now: datetime) -> Arrival:
+        return Arrival(now, self.live, datetime.fromtimestamp(observed.mtime_ns / 1e9, UTC), self._bytes_from)
+
+    def _bytes_from(self, offset: int) -> Iterator[tuple[int, bytes]]:
+        """The file's bytes from an offset to its end, read aside of the position; holes are left out."""
+        while chunk := self.file.read(offset, CHUNK_BYTES):
+            yield offset, chunk
+            offset += len(chunk)
+            if chunk[-1] == 0:
+                offset = max(offset, self.file.next_data(offset))
 
     def _next_chunk(self, observed: Observed, now: datetime) -> tuple[bytes, bytes]:
         """New bytes, and the window before them out of the same read."""
@@ -223,6 +257,12 @@ class Follower:
         if sum(map(len, self._raw)) > 2 * self._settings.batch_bytes + self._settings.max_line_bytes:
             self._raw = []
 
+    def _take_all(self, chunk: bytes, arrival: Arrival) -> None:
+        for line in self._splitter.feed(chunk):
+            self._take(line, arrival)
+            if self._builder.is_rubbish:
+                return
+
     def _take(self, line: RawLine, arrival: Arrival) -> None:
         self._builder.count_line()
         self._add(self._parser.feed(line), arrival, line)
@@ -247,7 +287,7 @@ class Follower:
         head = fingerprint(self._head) if len(self._head) > known.head.length else known.head
         move = Move(
             known.generation, known.owner, known.owner_epoch, known.version, known.offset, to_offset, head,
-            proof if to_offset else NOTHING, observed.size_bytes, stored_path(self.path), state,
+            proof if to_offset else NOTHING, observed.size_bytes, stored_path(self.path), self.family, state,
         )  # fmt: skip
         raw = b"".join(self._raw)
         if len(raw) < to_offset - known.offset:
@@ -265,9 +305,7 @@ class Follower:
 
 
 def _rungs(buffer: bytes, buffer_offset: int, from_offset: int, to_offset: int) -> Iterator[tuple[int, bytes]]:
-    """Hashes of the windows before each MiB that lies in (from, to]."""
-    at = (from_offset // RUNG_BYTES + 1) * RUNG_BYTES
-    while at <= to_offset:
-        if at - buffer_offset >= WINDOW_BYTES:
+    """The ladder's hashes in (from, to], as far as the buffer reaches back."""
+    for at in rung_offsets(from_offset, to_offset):
+        if at - buffer_offset >= min(at, WINDOW_BYTES):
             yield at, hash_window(window_before(buffer, buffer_offset, at))
-        at += RUNG_BYTES

@@ -7,6 +7,7 @@ one group is being committed and one is being filled: that bounds memory and is 
 After any error of a commit everything in memory is dropped and read again from the checkpoints.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -17,9 +18,10 @@ from ingest import files
 from ingest.adoption import Adopter
 from ingest.attention import Attention
 from ingest.batch import Batch
+from ingest.endings import Burial, Endings
 from ingest.errors import SourceError
 from ingest.follower import Follower, FollowerSettings, Replaced
-from ingest.identity import is_rotated_name
+from ingest.identity import family, is_rotated_name
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 from ingest.tree import Key, Tree
@@ -29,17 +31,19 @@ T = TypeVar("T")
 TICK_AFTER_SECONDS = 1.0
 # A rename in the middle of a scan can hide a file from it once.
 GONE_AFTER_SWEEPS = 2
+BURY_EVERY_SWEEPS = 300
 
 _is_rotated = lru_cache(1 << 16)(is_rotated_name)
 
 
 class PipelineSettings(NamedTuple):
-    """What a pipeline reads and how long a rotated file must be quiet before it is over."""
+    """What a pipeline reads, how long a rotated file must be quiet before it is over, how many files may be open."""
 
     sources: tuple[files.Source, ...]
     include: tuple[str, ...]
     rotate_wait_seconds: float
     follower: FollowerSettings
+    most_open: int = 1 << 20
 
 
 class Pipeline:
@@ -68,6 +72,7 @@ class Pipeline:
     ) -> None:
         self._store = store
         self._adopter = adopter
+        self._endings = Endings(store, adopter, telemetry)
         self._settings = settings
         self._telemetry = telemetry
         self._wall = wall
@@ -79,13 +84,17 @@ class Pipeline:
         self._tree = Tree(settings.sources, settings.include, telemetry)
         self.followers: dict[Key, Follower] = {}
         self.attention = Attention(self.followers)
+        self._parked: dict[Key, str] = {}  # idle files closed for want of descriptors, and where they stood
+        self.left_out = False  # files wait for descriptors
+        self._sweeps = 0
+        self._left_out_after = ""
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
     @property
     def sweep_again(self) -> bool:
-        """Whether a file waits for another to be read first."""
-        return self._adopter.deferred
+        """Whether a file waits for another to be read first, or for a descriptor."""
+        return self._adopter.deferred or self.left_out
 
     def sweep(self) -> None:
         """Look at every file of the tree: begin new ones, follow renamed ones, let go of those that are over."""
@@ -97,15 +106,22 @@ class Pipeline:
             seen[key] = path
             follower = self.followers.get(key)
             if follower is None:
+                if self._parked.get(key, path) != path:  # rotated: it must be followed to its end
+                    self._adopter.unsettle(key)
                 if not self._adopter.is_settled(key, files.stamp_of(path)):
                     unknown.append(path)
             elif follower.path != path:
-                follower.path = path
+                follower.rename(path, self._adopter.family_of(path))
                 self._telemetry.file_renamed(path, follower.checkpoint.generation)
         for key, follower in self.followers.items():
             follower.missed_sweeps = 0 if key in seen else follower.missed_sweeps + 1
+        self.left_out = False
+        self._adopter.forget_all_but(seen.keys(), seen.values())
         self._adopt(unknown)
         self._finish_quiet()
+        self._sweeps += 1
+        if self._sweeps % BURY_EVERY_SWEEPS == GONE_AFTER_SWEEPS:
+            self.bury()
 
     def look(self, paths: Iterable[str]) -> set[Key]:
         """Adopt what is new among some paths, without looking at the whole tree; gives the files that stand there."""
@@ -133,7 +149,46 @@ class Pipeline:
         if not paths:
             return
         self._flush()
-        self._begin(self.call(lambda: self._adopter.adopt(paths)))
+        chosen = self._with_room(paths)
+        held = self._held()
+        self._begin(self.call(lambda: self._adopter.adopt(chosen, held)))
+
+    def _held(self) -> dict[int, files.LogFile]:
+        return {follower.checkpoint.generation: follower.file for follower in self.followers.values()}
+
+    def _with_room(self, paths: list[str]) -> list[str]:
+        """Those of the paths for which there are descriptors, families together; the others wait for the next sweep."""
+        most = self._settings.most_open
+        if len(self.followers) + len(paths) > most:
+            self._park(max(most // 4, len(self.followers) + len(paths) - most))
+        room = max(0, most - len(self.followers))
+        if len(paths) <= room:
+            return paths
+        self.left_out = True
+        ordered = sorted(paths, key=family)
+        begin = bisect_right(ordered, self._left_out_after, key=family) % len(ordered)
+        ordered = ordered[begin:] + ordered[:begin]  # each sweep goes on where the last one ended
+        chosen = ordered[:room]
+        whole = [path for path in chosen if family(path) != family(ordered[room])]
+        chosen = whole or chosen
+        self._left_out_after = family(chosen[-1]) if chosen else ""
+        return chosen
+
+    def _park(self, count: int) -> None:
+        """Close up to `count` files, those idle longest. All of them is committed; a change opens them again."""
+        idle = sorted(
+            (follower.changed_at, key)
+            for key, follower in self.followers.items()
+            if follower.stamp is not None and not follower.checkpoint.held and not _is_rotated(follower.path)
+        )
+        for _, key in idle[:count]:
+            follower = self.followers[key]
+            observed = follower.file.observe()
+            if (observed.size_bytes, observed.mtime_ns) == follower.stamp:
+                del self.followers[key]
+                self._parked[key] = follower.path
+                self._adopter.settle(observed)
+                follower.file.close()
 
     def _begin(self, followers: Iterable[Follower]) -> None:
         for follower in followers:
@@ -141,6 +196,7 @@ class Pipeline:
             follower.changed_at = self._monotonic()
             key = (observed.file_id.device, observed.file_id.inode)
             self.followers[key] = follower
+            self._parked.pop(key, None)
             self.attention.begun(key, follower)
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -192,6 +248,9 @@ class Pipeline:
             self.attention.grew(key)
         if batch is not None:
             self._ready.append(batch)
+            if follower.checkpoint.state == "suspended":
+                self._suspend(key, follower)
+                return False
             if sum(len(ready.raw) for ready in self._ready) >= self._settings.follower.batch_bytes:
                 self._submit()
         return not at_end
@@ -204,15 +263,46 @@ class Pipeline:
             self.call(lambda: self._store.note_error(follower.checkpoint.generation, message))
 
     def _restart(self, key: tuple[int, int], follower: Follower, replaced: Replaced) -> None:
-        """The old generation is over; whatever copy has its rest is found before a gap is recorded."""
+        """The old generation is over; a copy that has its rest is read on, else the rest is a gap."""
         self._flush()
         del self.followers[key]
-        path, known = follower.path, follower.checkpoint
-        follower.file.close()
-        step = replaced.step
-        self._telemetry.file_replaced(path, known.generation, step.reason, step.unread_bytes)
+        step, held = replaced.step, self._held()
         siblings = [other for other in self._paths() if files.inode_key(other) not in self.followers]
-        self._begin(self.call(lambda: self._adopter.replace(known, step, siblings)))
+        try:
+            found = self.call(lambda: self._endings.replace(follower, step, siblings, held))
+        finally:
+            follower.file.close()
+        self._telemetry.file_replaced(follower.path, follower.checkpoint.generation, step.reason, found.lost_bytes)
+        self._bury(found.burials)
+        self._begin(found.followers)
+
+    def bury(self) -> None:
+        """End the generations whose files were removed while nobody looked."""
+        sources, include = self._settings.sources, self._settings.include
+
+        def is_source(path: str) -> bool:
+            return any(source.matches(path, include) for source in sources)
+
+        self._flush()
+        seen, held = {key for _, key in self._tree.look()}, self._held()
+        burials = self.call(lambda: self._endings.bury(seen, held, is_source))
+        self._bury(burials)
+        for follower, _, gaps in burials:
+            unread_bytes = sum(gap.to_offset - gap.from_offset for gap in gaps)
+            self._telemetry.file_deleted(follower.path, follower.checkpoint.generation, unread_bytes)
+
+    def _bury(self, burials: Iterable[Burial]) -> None:
+        for follower, state, gaps in burials:
+            self._ready.append(follower.finish(follower.file.observe(), self._wall(), state=state, gaps=gaps))
+        self._flush()
+
+    def _suspend(self, key: Key, follower: Follower) -> None:
+        """Let go of a file of rubbish; when somebody has released it, the next sweep finds it as a known one."""
+        self._flush()
+        del self.followers[key]
+        follower.file.close()
+        checkpoint = follower.checkpoint
+        self._telemetry.file_suspended(follower.path, checkpoint.generation, checkpoint.offset)
 
     def _finish_quiet(self) -> None:
         now = self._monotonic()

@@ -14,6 +14,7 @@ from ingest.encoder_rows import FFMPEG_SEVERITY, EncoderRows, Said
 from ingest.fit import Fit, bigint, play_key, track_key
 from ingest.line_clock import Arrival, LineClock
 from ingest.producers import run_lines
+from ingest.rejected_run import RejectedRun
 from ingest.sampling import EncoderTracker
 from parsers.events import (
     Disposition,
@@ -63,10 +64,22 @@ class BatchBuilder:
         context: the file.
         tracker: the file's encoder sessions, going on from batch to batch.
         clock: the times of FFmpeg's lines, going on likewise.
+        rejected: dead letters in a row, going on likewise.
+
+    Attributes:
+        is_rubbish: so many lines in a row were dead letters that the file should not be read any further.
     """
 
-    def __init__(self, context: FileContext, tracker: EncoderTracker, clock: LineClock | None = None) -> None:
+    def __init__(
+        self,
+        context: FileContext,
+        tracker: EncoderTracker,
+        clock: LineClock | None = None,
+        rejected: RejectedRun | None = None,
+    ) -> None:
         self._context = context
+        self._rejected = rejected or RejectedRun()
+        self.is_rubbish = False
         self._encoder = EncoderRows(context.generation, tracker, clock or LineClock())
         self._arrival: Arrival | None = None
         self._min_rank = SEVERITY_RANK[context.min_severity]
@@ -145,7 +158,8 @@ class BatchBuilder:
             extra: `rungs`, `gaps` and `raw` of the batch.
         """
         self._take_session()
-        state = {key: value for key, value in {"parser": parser_state, **self._encoder.state()}.items() if value}
+        states = {"parser": parser_state, **self._encoder.state(), "rejected": self._rejected.state()}
+        state = {key: value for key, value in states.items() if value}
         batch = Batch(
             move=move,
             parser=self._context.parser,
@@ -323,6 +337,7 @@ class BatchBuilder:
             self._sessions[session["session_key"]] = session
 
     def _dead_letter(self, rejected: Rejected, outcome: Outcome, arrival: Arrival, line: RawLine | None) -> None:
+        self.is_rubbish = self._rejected.add(outcome.start, outcome.end)
         data = line.data if line is not None and line.start == outcome.start else None
         self._copied["dead_letters"].append(
             dead_letter(self._context, outcome.start, outcome.end, data, rejected, arrival.at)

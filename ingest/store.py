@@ -4,7 +4,7 @@
 read the checkpoints again. So a COMMIT whose answer was lost needs no reasoning: the checkpoint row tells.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -14,14 +14,15 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from ingest.batch import Batch
-from ingest.database import translate
-from ingest.errors import CheckpointMoved, Fenced, RadiologError
-from ingest.identity import Checkpoint, FileId, Fingerprint
-from ingest.loading import load_rows, queue_derivation
+from ingest.batch import Batch, Gap
+from ingest.errors import CheckpointMoved, Fenced
+from ingest.identity import NOTHING, Checkpoint, FileId, Fingerprint, Observed, compression_of, stored_path
+from ingest.loading import add_runs, load_rows, queue_derivation
 from ingest.queries import load
+from ingest.supervisor import Supervisor
 
 LIVE_SECONDS = 30.0
+READ_BEFORE = "read_before"  # a gap that is none: these bytes were read as an earlier generation
 PARTITION_BACK = timedelta(days=800)
 PARTITION_AHEAD = timedelta(days=14)
 
@@ -48,13 +49,18 @@ class Store:
     Args:
         connect: opens a connection; called again after every error.
         instance: whose checkpoints these are.
+        supervisor: ends calls that nobody answers.
     """
 
-    def __init__(self, connect: Callable[[], Connection], instance: Instance) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection], instance: Instance, supervisor: Supervisor | None = None
+    ) -> None:
         self._connect = connect
+        self._supervisor = supervisor or Supervisor()
         self._instance = instance
         self._connection: Connection | None = None
         self._epoch = 0
+        self._forgotten = False  # the database knows less than we told it
         self._known_stations: set[str] = set()
         self._known_weeks: set[tuple[int, int]] = set()
 
@@ -62,6 +68,11 @@ class Store:
     def epoch(self) -> int:
         """This instance's epoch; a newer start of the same instance has a higher one."""
         return self._epoch
+
+    @property
+    def boot_id(self) -> str:
+        """Changes with every boot."""
+        return self._instance.boot_id
 
     def take_over(self) -> None:
         """Raise the instance's epoch: whoever ran under its name before can commit nothing from now on.
@@ -74,17 +85,23 @@ class Store:
                 {**self._me(), "roots": _json(self._instance.roots), "pid": self._instance.pid,
                  "host": self._instance.host},
             )  # fmt: skip
-            self._epoch = _only(cursor)[0]
+            epoch = _only(cursor)[0]
             cursor.execute(
                 _SQL["set_time_zone"], {"station": self._instance.station, "time_zone": self._instance.time_zone}
             )
+        self._epoch, self._forgotten = epoch, False
 
     def heartbeat(self, health: dict[str, Any]) -> None:
-        """Say that this instance lives. Raises Fenced when a newer start took over."""
+        """Say that this instance lives.
+
+        Raises:
+            Fenced: a newer start took over.
+            CheckpointMoved: the database was restored from a backup.
+        """
         with self._transaction() as cursor:
             cursor.execute(_SQL["heartbeat"], {**self._me(), "health": _json(health)})
             if cursor.rowcount != 1:
-                raise self._fenced()
+                self._check_fence(cursor)
 
     def sign_off(self) -> None:
         """Say that this instance stopped, so that others may have its files at once."""
@@ -113,7 +130,12 @@ class Store:
             return [_checkpoint(row) for row in cursor.fetchall()]
 
     def claim(self, generations: Sequence[int]) -> list[Checkpoint]:
-        """Take generations over, as far as no other live instance owns them; gives those that are now ours."""
+        """Take generations over, as far as no other live instance owns them; gives those that are now ours.
+
+        In a database that was restored from a backup this instance first takes over from itself.
+        """
+        if self._forgotten:
+            self.take_over()
         with self._transaction() as cursor:
             cursor.execute(
                 _SQL["claim"], {**self._me(), "generations": list(generations), "live_seconds": LIVE_SECONDS}
@@ -131,45 +153,67 @@ class Store:
                 cursor.execute(
                     _SQL["create_generation"],
                     {**self._me(), **self._where(path, file_id), "family": family, "compression": compression,
-                     "parser": parser[0], "parser_version": parser[1]},
+                     "parser": parser[0], "parser_version": parser[1], **_position(0, NOTHING, NOTHING)},
                 )  # fmt: skip
             except psycopg2.errors.UniqueViolation as error:
                 raise CheckpointMoved(f"{path}: another process has just begun to read this file") from error
             if cursor.rowcount != 1:
-                raise self._fenced()
-            cursor.execute(_SQL["load_generations"], {"generations": [_only(cursor)[0]]})
-            return _checkpoint(_only(cursor))
+                raise self._moved(cursor, path)
+            return self._loaded(cursor, _only(cursor)[0])
 
-    def rebind(self, checkpoint: Checkpoint, path: str, compression: str, file_id: FileId) -> Checkpoint:
-        """The generation goes on in another file: a copy or an archive of it."""
+    def rebind(self, checkpoint: Checkpoint, family: str, where: Observed) -> Checkpoint:
+        """The generation goes on in another file: a copy or an archive of it. What it has of a gap is none any more."""
+        path = stored_path(where.path)
         with self._transaction() as cursor:
             cursor.execute(
                 _SQL["rebind"],
-                {**self._me(), **self._where(path, file_id), "compression": compression,
-                 "generation": checkpoint.generation, "version": checkpoint.version},
+                {**self._me(), **self._where(path, where.file_id), "compression": compression_of(path),
+                 "family": family, "generation": checkpoint.generation, "version": checkpoint.version},
             )  # fmt: skip
             if cursor.rowcount != 1:
                 raise self._moved(cursor, checkpoint.path)
-            cursor.execute(_SQL["load_generations"], {"generations": [checkpoint.generation]})
-            return _checkpoint(_only(cursor))
+            known_bytes = None if compression_of(path) else where.size_bytes
+            cursor.execute(_SQL["heal_gaps"], {"generation": checkpoint.generation, "size_bytes": known_bytes})
+            cursor.execute(_SQL["shrink_gaps"], {"generation": checkpoint.generation, "size_bytes": known_bytes})
+            return self._loaded(cursor, checkpoint.generation)
 
-    def replace(self, checkpoint: Checkpoint) -> None:
-        """The file was truncated or rewritten: this generation is not in it any more."""
+    def replace(self, checkpoint: Checkpoint, gaps: Sequence[Gap]) -> None:
+        """The file was truncated or rewritten: this generation is not in it any more, and what was unread is a gap."""
         with self._transaction() as cursor:
-            cursor.execute(
-                _SQL["replace"], {**self._me(), "generation": checkpoint.generation, "version": checkpoint.version}
-            )
-            if cursor.rowcount != 1:
-                raise self._moved(cursor, checkpoint.path)
+            self._replace(cursor, checkpoint)
+            _add_gaps(cursor, checkpoint.generation, checkpoint.path, gaps)
 
-    def add_gap(self, checkpoint: Checkpoint, to_offset: int, reason: str) -> None:
-        """Record bytes behind a generation's offset that nobody will ever read."""
+    def succeed(self, checkpoint: Checkpoint, offset: int, head: Fingerprint, proof: Fingerprint) -> Checkpoint:
+        """A new generation takes over a file that lost its tail, and goes on at `offset`: what is before was read."""
+        known = checkpoint
         with self._transaction() as cursor:
+            self._replace(cursor, known)
             cursor.execute(
-                _SQL["add_gaps"],
-                {"generation": checkpoint.generation, "path": checkpoint.path, "from_offset": checkpoint.offset,
-                 "to_offset": to_offset, "reason": reason},
+                _SQL["create_generation"],
+                {**self._me(), **self._where(known.path, known.file_id), "family": known.family,
+                 "compression": known.compression, "parser": known.parser, "parser_version": known.parser_version,
+                 **_position(offset, head, proof)},
             )  # fmt: skip
+            generation = _only(cursor)[0]
+            _add_gaps(cursor, generation, known.path, [Gap(0, offset, READ_BEFORE)])
+            return self._loaded(cursor, generation)
+
+    def load(self, generation: int) -> Checkpoint:
+        """A checkpoint as the database has it now."""
+        with self._transaction() as cursor:
+            return self._loaded(cursor, generation)
+
+    def ladder(self, generation: int) -> list[tuple[int, bytes]]:
+        """Offsets, and hashes of the windows before them."""
+        with self._transaction() as cursor:
+            cursor.execute(_SQL["ladder"], {"generation": generation})
+            return [(offset, bytes(digest)) for offset, digest in cursor.fetchall()]
+
+    def unfinished(self) -> list[Checkpoint]:
+        """Generations of this machine that are not over, or whose parser holds lines, and that nobody alive reads."""
+        with self._transaction() as cursor:
+            cursor.execute(_SQL["unfinished"], {**self._me(), "live_seconds": LIVE_SECONDS})
+            return [_checkpoint(row) for row in cursor.fetchall()]
 
     def note_error(self, generation: int, message: str) -> None:
         """Keep a file's last error for `radiolog status`."""
@@ -193,6 +237,7 @@ class Store:
                 cursor.execute(
                     _SQL["add_stations"], {"names": sorted(new_stations), "time_zone": self._instance.time_zone}
                 )
+            add_runs(cursor, batches)
             corrections = load_rows(cursor, batches)
             for generation in corrections.folded.keys() | corrections.refused.keys():
                 folded, refused = corrections.folded[generation], corrections.refused[generation]
@@ -205,7 +250,9 @@ class Store:
         self._known_stations |= new_stations
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back. What the next one finds may be another database, or an older state of this one."""
+        self._known_stations.clear()
+        self._known_weeks.clear()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -221,7 +268,8 @@ class Store:
             {**counts, "generation": move.generation, "owner": move.owner, "owner_epoch": move.owner_epoch,
              "version": move.version, "from_offset": move.from_offset, "to_offset": move.to_offset,
              "head_length": move.head.length, "head_hash": move.head.digest, "proof_length": move.proof.length,
-             "proof_hash": move.proof.digest, "size_bytes": move.size_bytes, "path": move.path, "state": move.state,
+             "proof_hash": move.proof.digest, "size_bytes": move.size_bytes, "path": move.path, "family": move.family,
+             "state": move.state,
              "boot_id": self._instance.boot_id, "parser": batch.parser, "parser_version": batch.parser_version,
              "parser_state": _json(batch.parser_state) if batch.parser_state else None, "lines": batch.lines,
              "held": batch.held, "rows": batch.row_count},
@@ -233,12 +281,7 @@ class Store:
             cursor.execute(
                 _SQL["add_rungs"], {"generation": move.generation, "offsets": list(offsets), "hashes": list(hashes)}
             )
-        for gap in batch.gaps:
-            cursor.execute(
-                _SQL["add_gaps"],
-                {"generation": move.generation, "path": move.path, "from_offset": gap.from_offset,
-                 "to_offset": gap.to_offset, "reason": gap.reason},
-            )  # fmt: skip
+        _add_gaps(cursor, move.generation, move.path, batch.gaps)
 
     def _ensure_partitions(self, batches: Sequence[Batch]) -> None:
         """Weeks are made before the rows that need them, in a transaction of their own: DDL locks are short."""
@@ -254,8 +297,15 @@ class Store:
     def _check_fence(self, cursor: Cursor) -> None:
         cursor.execute(_SQL["current_epoch"], {"instance": self._instance.name})
         row = cursor.fetchone()
-        if row is None or row[0] != self._epoch:
+        epoch = row[0] if row else 0
+        if epoch > self._epoch:
             raise self._fenced()
+        if epoch < self._epoch:
+            self._forgotten = True
+            raise CheckpointMoved(
+                "the database is older than what this radiolog wrote (restored from a backup?); all files are read "
+                "again from its checkpoints"
+            )
 
     def _moved(self, cursor: Cursor, path: str) -> CheckpointMoved:
         self._check_fence(cursor)
@@ -266,10 +316,22 @@ class Store:
             f"another radiolog was started for the same folders ({', '.join(self._instance.roots)}) and has taken over"
         )
 
+    def _replace(self, cursor: Cursor, checkpoint: Checkpoint) -> None:
+        cursor.execute(
+            _SQL["replace"], {**self._me(), "generation": checkpoint.generation, "version": checkpoint.version}
+        )
+        if cursor.rowcount != 1:
+            raise self._moved(cursor, checkpoint.path)
+
     # -- plumbing -------------------------------------------------------------------------------------------------
 
     def _me(self) -> dict[str, Any]:
         return {"instance": self._instance.name, "machine": self._instance.machine, "epoch": self._epoch}
+
+    @staticmethod
+    def _loaded(cursor: Cursor, generation: int) -> Checkpoint:
+        cursor.execute(_SQL["load_generations"], {"generations": [generation]})
+        return _checkpoint(_only(cursor))
 
     def _where(self, path: str, file_id: FileId) -> dict[str, Any]:
         return {
@@ -281,15 +343,10 @@ class Store:
     def _transaction(self) -> Iterator[Cursor]:
         if self._connection is None:
             self._connection = self._connect()
-        connection = self._connection
         try:
-            with connection.cursor() as cursor:
+            with self._supervisor.transaction(self._connection) as cursor:
                 yield cursor
-            connection.commit()
-        except psycopg2.Error as error:
-            self.close()
-            raise translate(error) from error
-        except RadiologError:
+        except BaseException:
             self.close()
             raise
 
@@ -303,6 +360,22 @@ def metric_weeks(batches: Sequence[Batch]) -> dict[tuple[int, int], datetime | N
             calendar = row[0].isocalendar()
             weeks.setdefault((calendar.year, calendar.week), row[0] if earliest < row[0] < latest else None)
     return weeks
+
+
+def _add_gaps(cursor: Cursor, generation: int, path: str, gaps: Iterable[Gap]) -> None:
+    for gap in gaps:
+        cursor.execute(
+            _SQL["add_gaps"],
+            {"generation": generation, "path": path, "from_offset": gap.from_offset, "to_offset": gap.to_offset,
+             "reason": gap.reason},
+        )  # fmt: skip
+
+
+def _position(offset: int, head: Fingerprint, proof: Fingerprint) -> dict[str, Any]:
+    return {
+        "offset": offset, "head_length": head.length, "head_hash": head.digest, "proof_length": proof.length,
+        "proof_hash": proof.digest,
+    }  # fmt: skip
 
 
 def _only(cursor: Cursor) -> tuple[Any, ...]:

@@ -67,6 +67,22 @@ class Telemetry:
         level = "error" if unread_bytes else "warning"
         self._say(level, "file_replaced", path=path, generation=generation, reason=reason, unread_bytes=unread_bytes)
 
+    def file_shortened(self, path: str, generation: int, offset: int, end: int) -> None:
+        """A power cut took a file's tail, which was read before: it goes on at its new end."""
+        self._say("warning", "file_shortened", path=path, generation=generation, offset=offset, end=end)
+
+    def file_deleted(self, path: str, generation: int, unread_bytes: int) -> None:
+        """A file was removed while nobody looked; what was unread is a gap."""
+        level = "error" if unread_bytes else "info"
+        self._say(level, "file_deleted", path=path, generation=generation, unread_bytes=unread_bytes)
+
+    def file_suspended(self, path: str, generation: int, offset: int) -> None:
+        """So many dead letters in a row that the file is not read any further until somebody releases it."""
+        self._say(
+            "error", "file_suspended", path=path, generation=generation, offset=offset,
+            mend="see radiolog dead-letters list; radiolog dead-letters release goes on",
+        )  # fmt: skip
+
     def file_left_to(self, path: str, owner: str) -> None:
         """Another live radiolog reads this file."""
         self._say("warning", "file_left_to_other", path=path, owner=owner)

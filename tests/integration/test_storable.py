@@ -56,7 +56,7 @@ def batch_of(parser_name: str, lines: list[bytes]) -> Batch:
         offset = line.end
     for outcome in parser.finish():
         builder.add(outcome, arrival, None)
-    move = Move(1, "me", 1, 0, 0, offset, NOTHING, NOTHING, offset, "/l/a.log")
+    move = Move(1, "me", 1, 0, 0, offset, NOTHING, NOTHING, offset, "/l/a.log", "/l/a.log")
     return builder.build(move, parser.state(), 0, NOW, raw=b"\n".join([*lines, b""]))
 
 

@@ -229,7 +229,7 @@ def test_a_name_that_is_no_utf8_is_read(reader: Reader, folder: Path) -> None:
 
 
 def test_an_entry_that_vanishes_between_scan_and_open_is_no_error(reader: Reader, folder: Path) -> None:
-    assert reader.adopter.adopt([str(folder / "gone.log")]) == []
+    assert reader.adopter.adopt([str(folder / "gone.log")], {}) == []
 
 
 def test_logs_kit_makes_what_it_says(tmp_path: Path) -> None:

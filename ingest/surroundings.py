@@ -1,0 +1,115 @@
+"""Where the own files of generations are, seen from a file that was found: on disk beside it, or still open here."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ingest import files
+from ingest.errors import SourceError
+from ingest.follow import Standing
+from ingest.identity import Checkpoint, Observed, compression_of
+
+_COMPARED_BYTES = 1 << 16
+
+
+class Surroundings:
+    """What stands around one file, looked up when it is asked for.
+
+    Args:
+        found: the file.
+        held: files that are open, by generation: they can be read even when nothing on disk leads to them any more.
+    """
+
+    def __init__(self, found: files.LogFile, held: Mapping[int, files.LogFile]) -> None:
+        self._found = found
+        self._file_id = found.observe().file_id
+        self._held = held
+        self._inodes: dict[str, dict[tuple[int, int], str]] = {}
+
+    def standing(self, known: Checkpoint) -> Standing:
+        """What has become of a generation's own file. What it holds by now under its old inode does not count."""
+        if known.state == "replaced" or known.file_id == self._file_id:
+            return Standing.GONE
+        if known.generation in self._held:
+            return Standing.PRESENT
+        path = self._path_of(known)
+        if path is None:
+            return Standing.GONE
+        try:
+            observed = observe(path)
+        except SourceError:  # no permission: it is there, and it may be
+            return Standing.PRESENT
+        if observed.file_id != known.file_id:  # the inode was handed out again
+            return Standing.GONE
+        is_over = known.state == "finished" and is_unchanged(known, observed)
+        return Standing.OVER if is_over else Standing.PRESENT
+
+    @contextmanager
+    def own_file(self, known: Checkpoint) -> Iterator[files.LogFile | None]:
+        """The own file, open, or None when it is gone."""
+        if self.standing(known) is Standing.GONE:
+            yield None
+        elif known.generation in self._held:
+            yield self._held[known.generation]
+        else:
+            path = self._path_of(known)
+            file = files.open_log(path) if path is not None else None
+            try:
+                yield file
+            finally:
+                if file is not None:
+                    file.close()
+
+    def _path_of(self, known: Checkpoint) -> str | None:
+        """Where the own file's inode is now: in its old folder, or in that of the found file."""
+        key = (known.file_id.device, known.file_id.inode)
+        for near in (known.path, self._found.path):
+            folder = os.path.dirname(near)
+            if folder not in self._inodes:
+                self._inodes[folder] = files.folder_inodes(near)
+            if key in self._inodes[folder]:
+                return self._inodes[folder][key]
+        return None
+
+
+def observe(path: str) -> Observed:
+    """What stands at a path now. Raises SourceError."""
+    file = files.open_log(path)
+    try:
+        return file.observe()
+    finally:
+        file.close()
+
+
+def is_unchanged(known: Checkpoint, observed: Observed) -> bool:
+    """Whether a finished generation's own file is still as long as it was when it was finished."""
+    if known.compression:
+        return observed.size_bytes == known.size_bytes
+    return observed.size_bytes == known.offset
+
+
+def length_of(file: files.LogFile, at_most: int) -> int:
+    """Bytes of a file's content; those of an archive are counted no further than `at_most`."""
+    if not compression_of(file.path):
+        return file.observe().size_bytes
+    offset = 0
+    while offset < at_most and (data := file.read(offset, min(_COMPARED_BYTES, at_most - offset))):
+        offset += len(data)
+    return offset
+
+
+def ends_alike(other: files.LogFile, copy: files.LogFile, length: int) -> bool:
+    """Whether the last 64 KiB of `length` bytes are the same at the same place."""
+    start = max(0, length - _COMPARED_BYTES)
+    data = copy.read(start, length - start)
+    return bool(data) and other.read(start, length - start) == data
+
+
+def holds_all_of(other: files.LogFile, copy: files.LogFile) -> bool:
+    """Whether a file that is not empty is wholly the beginning of another; mostly the first bytes tell."""
+    offset = 0
+    while data := copy.read(offset, _COMPARED_BYTES):
+        if other.read(offset, len(data)) != data:
+            return False
+        offset += len(data)
+    return offset > 0
