@@ -5,7 +5,8 @@ SELECT artist, title, extract(epoch FROM now() - started_at)::int FROM current_p
 
 -- name: counts
 SELECT (SELECT count(*) FROM play_history), (SELECT count(*) FROM system_metrics),
-       (SELECT coalesce(sum(occurrences), 0) FROM error_log WHERE NOT noise), (SELECT count(*) FROM dead_letters),
+       (SELECT coalesce(sum(occurrences), 0) FROM error_log WHERE NOT noise),
+       (SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL),
        (SELECT coalesce(sum(lines), 0)::bigint FROM ingest_files)
 
 -- name: encoder

@@ -55,5 +55,5 @@ def _advice(findings: Findings) -> tuple[str, ...]:
     if findings.coverage["gaps"]:
         advice.append(f"{count(findings.coverage['gap_bytes'])} bytes of logs vanished before they could be read.")
     if findings.coverage["suspended_files"]:
-        advice.append("A file was suspended because its content is no log: radiolog dead-letters list.")
+        advice.append("A file was suspended because its content is no log: radiolog dead-letters list, then release.")
     return tuple(advice)

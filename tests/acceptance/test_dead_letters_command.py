@@ -178,3 +178,23 @@ def test_a_suspended_file_is_released_by_its_path(database: Database) -> None:
     assert (done.returncode, "24 bytes skipped" in done.stdout) == (0, True), done
     assert again.returncode == 1
     assert database.rows("SELECT state, committed_offset FROM ingest_files") == [("active", path.stat().st_size)]
+
+
+def test_the_daemon_reads_on_in_a_released_file(database: Database) -> None:
+    log = database.config.log_path / "a.log"
+    log.write_text(lines_of(metric(1), *["rubbish"] * 150, metric(2)))
+    process = start(database.config, "run")
+    try:
+        wait_until(lambda: database.rows("SELECT state FROM ingest_files") == [("suspended",)], "the suspension")
+        assert finished(database.config, "dead-letters", "release", str(log)).returncode == 0
+        wait_until(lambda: stored_numbers(database) == [1, 2], "the line behind the rubbish")
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+    assert process.returncode == 0
+    assert "checkpoint_moved" not in said
+    ledger_holds(database)

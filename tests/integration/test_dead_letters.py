@@ -441,6 +441,23 @@ def test_a_released_file_is_read_on_where_it_was_left(database: Database) -> Non
     ledger_holds(database)
 
 
+def test_a_file_of_rubbish_is_suspended_and_read_on_once_released(database: Database) -> None:
+    log = database.config.log_path / "a.log"
+    log.write_text(lines_of(metric(1), *["rubbish"] * 150, metric(2)))
+    read_once(database.config, "1")
+    read_once(database.config, "2")
+    assert database.rows("SELECT state, dead_letters FROM ingest_files") == [("suspended", 100)]
+
+    with closing(database.connect()) as connection:
+        (file_,) = suspended(connection, files.machine_id()[:64])
+        release(connection, file_)
+    read_once(database.config, "3")
+
+    assert stored_numbers(database) == [1, 2]
+    assert database.rows("SELECT state, dead_letters FROM ingest_files") == [("active", 150)]
+    ledger_holds(database)
+
+
 def test_what_is_skipped_is_a_gap_and_half_a_line_is_not_skipped(database: Database) -> None:
     log = database.config.log_path / "a.log"
     first, rubbish, last = lines_of(metric(1)), "rubbish\n" * 2000, lines_of(metric(3))
