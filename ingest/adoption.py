@@ -22,7 +22,7 @@ from ingest.identity import (
 )
 from ingest.rows import FileContext
 from ingest.store import Store
-from ingest.surroundings import Surroundings, ends_alike, holds_all_of, is_unchanged, length_of
+from ingest.surroundings import Surroundings, ends_alike, holds_all_of, is_unchanged, length_of, still_holds
 from ingest.telemetry import Telemetry
 from parsers.events import Severity
 from parsers.registry import HEAD_BYTES, choose, create
@@ -218,7 +218,7 @@ class Adopter:
         def begins(known: Checkpoint) -> bool:
             length = length_of(found.file, known.offset)
             with surroundings.own_file(known) as own:
-                if own is not None:
+                if own is not None and still_holds(own, known):
                     return ends_alike(own, found.file, length)
             return begins_with(length, found.file.read, self._store.ladder(known.generation))
 

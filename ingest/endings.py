@@ -115,7 +115,8 @@ class Endings:
         if known.boot_id == self._store.boot_id or known.compression:
             return None
         ladder = self._store.ladder(known.generation)
-        offset = surviving_bytes(known, observed.size_bytes, file.read, ladder)
+        appended = observed.mtime_ns > files.boot_time_ns()
+        offset = surviving_bytes(known, observed.size_bytes, file.read, ladder, appended=appended)
         if offset is None:
             return None
         head, proof = (

@@ -7,6 +7,7 @@ import resource
 import socket
 import stat
 import struct
+import time
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -317,3 +318,8 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+def boot_time_ns() -> int:
+    """When this boot began."""
+    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)

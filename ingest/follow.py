@@ -14,6 +14,9 @@ from typing import NamedTuple, TypeAlias
 from ingest.identity import WINDOW_BYTES, Checkpoint, Observed, hash_window
 
 
+_LONGEST_LIKENESS_BYTES = 1 << 16
+
+
 class Read(NamedTuple):
     """The file is the one the checkpoint means: read on at its offset."""
 
@@ -136,8 +139,7 @@ def begins_with(size_bytes: int, window: Callable[[int, int], bytes], ladder: Se
     below = max((rung for rung in ladder if rung[0] <= size_bytes), default=None)
     if below is None:
         return False
-    length = min(below[0], WINDOW_BYTES)
-    return hash_window(window(below[0] - length, length)) == below[1]
+    return hash_window(window_before_offset(window, below[0])) == below[1]
 
 
 def surviving_bytes(
@@ -145,23 +147,42 @@ def surviving_bytes(
     size_bytes: int,
     window: Callable[[int, int], bytes],
     ladder: Sequence[tuple[int, bytes]],
+    *,
+    appended: bool,
 ) -> int | None:
     """How much a power cut has left of a file that was read further: its beginning, up to here, is what was read.
 
-    The tail may be missing, or be zeros that the file system never filled.
+    The tail is missing, or is zeros that the file system never filled: then they tell where it begins. Where new lines
+    stand in its place nothing tells, and what is behind the last rung is read again. A log that was begun anew is told
+    from that by its length: programs begin alike for a few KiB, not for 64.
 
     Args:
         checkpoint: of the file, from before the power cut.
         size_bytes: of the file now.
         window: the file's content.
         ladder: of the generation.
+        appended: the file was written to since the power cut.
 
     Returns:
         The offset to go on at, at most the checkpoint's; None when the file holds something else.
     """
     end = min(size_bytes, checkpoint.offset)
-    while end and not (tail := window(max(0, end - WINDOW_BYTES), min(end, WINDOW_BYTES))).rstrip(b"\0"):
-        end -= len(tail)
-    if end:
-        end -= len(tail) - len(tail.rstrip(b"\0"))
-    return end if 0 < end < checkpoint.offset and begins_with(end, window, ladder) else None
+    rungs = sorted((rung for rung in ladder if rung[0] <= end), reverse=True)
+    rung = next((at for at, digest in rungs if hash_window(window_before_offset(window, at)) == digest), None)
+    if rung is None:
+        return None
+    at = rung
+    while at < end:
+        data = window(at, min(WINDOW_BYTES, end - at))
+        if b"\0" in data:
+            return at + data.index(b"\0")
+        at += len(data) or WINDOW_BYTES
+    if appended:
+        return rung if rung >= _LONGEST_LIKENESS_BYTES else None
+    return end if end < checkpoint.offset and rung == rungs[0][0] else None
+
+
+def window_before_offset(window: Callable[[int, int], bytes], offset: int) -> bytes:
+    """The bytes that a rung at `offset` hashes."""
+    length = min(offset, WINDOW_BYTES)
+    return window(offset - length, length)

@@ -225,7 +225,8 @@ class Follower:
         size = self._position if self._archive else self._position - expected.length + len(buffer)
         step = decide(here, observed._replace(size_bytes=max(observed.size_bytes, size)), before)
         if isinstance(step, Restart):
-            raise Replaced(step)
+            unread_bytes = max(self.checkpoint.size_bytes, self._position) - self.checkpoint.offset
+            raise Replaced(step._replace(unread_bytes=unread_bytes))
         return chunk, before
 
     def _verified_at(self, observed: Observed, now: datetime) -> bool:
@@ -284,7 +285,8 @@ class Follower:
     ) -> Batch:
         known = self.checkpoint
         to_offset = self._splitter.offset
-        head = fingerprint(self._head) if len(self._head) > known.head.length else known.head
+        read_head = self._head[:to_offset]  # of a half line behind it nothing is stored
+        head = fingerprint(read_head) if len(read_head) > known.head.length else known.head
         move = Move(
             known.generation, known.owner, known.owner_epoch, known.version, known.offset, to_offset, head,
             proof if to_offset else NOTHING, observed.size_bytes, stored_path(self.path), self.family, state,

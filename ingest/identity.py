@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 WINDOW_BYTES = 4096
-_MIB = 1 << 20
 COMPRESSIONS = {".gz": "gz", ".zst": "zst", ".xz": "xz", ".bz2": "bz2"}
 
 # What rotation adds to a name: .1, .2.gz, -20261122, .2026-11-22_03, .old. Several may stand behind each other.
@@ -105,18 +104,16 @@ def rung_offsets(after: int, up_to: int) -> Iterator[int]:
     """Offsets in (after, up_to] at which a generation's ladder keeps the hash of the window before them.
 
     Close together at the beginning, where logs of one program are alike, and one each MiB later: every 256 bytes up to
-    4 KiB, every 4 KiB up to 64 KiB, every power of two up to 1 MiB.
+    8 KiB, every KiB up to 64 KiB, every power of two up to 1 MiB.
     """
     at = after
     while True:
-        if at < WINDOW_BYTES:
+        if at < 8 << 10:
             step = 256
-        elif at < 16 * WINDOW_BYTES:
-            step = WINDOW_BYTES
-        elif at < _MIB:
-            step = 1 << (at.bit_length() - 1)
+        elif at < 64 << 10:
+            step = 1 << 10
         else:
-            step = _MIB
+            step = min(1 << (at.bit_length() - 1), 1 << 20)
         at = at // step * step + step
         if at > up_to:
             return

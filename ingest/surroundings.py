@@ -98,6 +98,11 @@ def length_of(file: files.LogFile, at_most: int) -> int:
     return offset
 
 
+def still_holds(file: files.LogFile, known: Checkpoint) -> bool:
+    """Whether a generation's own file has not been truncated or rewritten since."""
+    return known.proof.matches(file.read(known.offset - known.proof.length, known.proof.length))
+
+
 def ends_alike(other: files.LogFile, copy: files.LogFile, length: int) -> bool:
     """Whether the last 64 KiB of `length` bytes are the same at the same place."""
     start = max(0, length - _COMPARED_BYTES)

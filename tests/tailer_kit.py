@@ -67,12 +67,13 @@ class Reader:
         *,
         batch_bytes: int = 1 << 20,
         line_bytes: int = 65536,
+        boot_id: str = "boot",
     ) -> None:
         self.database, self.folder = database, folder
         self.seconds = 0.0  # since the beginning
         self.telemetry = Telemetry(stream=None)
         roots = (str(folder),)
-        instance = Instance(f"model/{name}", "model", roots, "host", os.getpid(), "boot", "Station", "UTC")
+        instance = Instance(f"model/{name}", "model", roots, "host", os.getpid(), boot_id, "Station", "UTC")
         self.store = Store(lambda: ready_connection(database.config, application_name="radiolog ingest"), instance)
         settings = FollowerSettings(1000, batch_bytes, line_bytes, 10.0, ZoneInfo("UTC"))
         defaults = Defaults("Station", "host", Severity.INFO, ())

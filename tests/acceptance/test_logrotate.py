@@ -16,6 +16,8 @@ SCHEMES = {
     "compress": "create\n compress",
     "delaycompress": "create\n compress\n delaycompress",
     "copytruncate": "copytruncate",
+    "copytruncate-compress": "copytruncate\n compress\n delaycompress",
+    "olddir": "create\n compress\n olddir old\n createolddir 755",
 }
 
 
