@@ -46,10 +46,10 @@ def test_an_empty_database_is_no_error_and_what_is_not_there_is(database: Databa
                         (("export",), "")):  # fmt: skip
         result = finished(database.config, "dead-letters", *words)
         assert (result.returncode, result.stdout, result.stderr) == (0, said, ""), words
-    for words, named in ((("show", "7"), "7"), (("replay", "--id", "7"), "7"), (("release", "/nowhere/a.log"), "/nowhere/a.log")):  # fmt: skip
-        result = finished(database.config, "dead-letters", *words)
+    for missing in (("show", "7"), ("replay", "--id", "7"), ("release", "/nowhere/a.log")):
+        result = finished(database.config, "dead-letters", *missing)
         assert result.returncode == 1
-        assert named in result.stderr
+        assert missing[-1] in result.stderr
         assert "Traceback" not in result.stderr
 
 

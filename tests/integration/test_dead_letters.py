@@ -353,6 +353,25 @@ def test_a_line_held_since_an_earlier_batch_has_its_place_and_no_hash_of_other_b
     ledger_holds(database)
 
 
+def test_without_a_hash_the_file_itself_must_prove_to_be_that_file(database: Database) -> None:
+    log = database.config.log_path / "a.log"
+    refuse_13(database, log)
+    database.rows("UPDATE dead_letters SET line = '', raw_sha256 = ''")
+    data = log.read_bytes()
+    inode = log.stat().st_ino
+    log.write_bytes(data[:-20] + b"x" + data[-19:])
+    assert log.stat().st_ino == inode
+
+    rewritten = replay(database)
+    log.write_bytes(data)
+    mended = replay(database)
+
+    assert list(rewritten.remaining) == ["its file holds other bytes at that place now, and nothing of it is stored"]
+    assert (mended.replayed, mended.from_stored) == (1, 0)
+    assert stored_numbers(database) == list(range(20))
+    ledger_holds(database)
+
+
 def test_the_hash_is_that_of_the_raw_line(database: Database) -> None:
     raw = f"no json password={KEY}".encode()
     (database.config.log_path / "a.log").write_bytes(lines_of(metric(1)).encode() + raw + b"\r\n")
