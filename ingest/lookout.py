@@ -35,7 +35,7 @@ class Lookout:
         hints, now = self._hints, time.monotonic()
         self._pipeline.settle_commit()
         self._silence.heard(hints)
-        hinted = self._rhythm.wants_sweep(hints.tree_changed)
+        hinted = self._rhythm.wants_sweep(tree_changed=hints.tree_changed)
         if self._rhythm.sweep_due(now):
             return self._sweep(hints, now, hinted=hinted)
         busy = self._waker.mode == "busy"
@@ -59,6 +59,8 @@ class Lookout:
         self._telemetry.swept(datetime.now(UTC), self._rhythm.sweep_seconds)
         changes = self._pipeline.attention.take_changes()
         self._silence.swept(changes, hints, by_timer=expects_events and not hinted)
+        if self._pipeline.left_out and not more:
+            self._waker.wake(tree_changed=True)
         return more
 
     def wait(self, until: float, *, more: bool) -> None:

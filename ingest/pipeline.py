@@ -1,39 +1,34 @@
 """All files of one instance: finds them, decides which generation each is, reads them, commits in groups.
 
 The tree of files is the truth, found by `sweep`; hints only say where to look first. Everything runs in the caller's
-thread but the commits, which one worker thread makes in order, so that reading and parsing go on meanwhile. At most
-one group is being committed and one is being filled: that bounds memory and is the back-pressure.
+thread but the commits (`committer`).
 
 After any error of a commit everything in memory is dropped and read again from the checkpoints.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ingest import files
 from ingest.adoption import Adopter
 from ingest.attention import Attention
 from ingest.batch import Batch
+from ingest.committer import Committer
 from ingest.endings import Burial, Endings
 from ingest.errors import SourceError
 from ingest.follower import Follower, FollowerSettings, Replaced
-from ingest.identity import family, is_rotated_name
+from ingest.identity import is_rotated_name
+from ingest.room import Room, is_rotated
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 from ingest.tree import Key, Tree
-
-T = TypeVar("T")
 
 TICK_AFTER_SECONDS = 1.0
 # A rename in the middle of a scan can hide a file from it once.
 GONE_AFTER_SWEEPS = 2
 BURY_EVERY_SWEEPS = 300
-
-_is_rotated = lru_cache(1 << 16)(is_rotated_name)
 
 
 class PipelineSettings(NamedTuple):
@@ -57,6 +52,10 @@ class Pipeline:
         wall: gives the time of day, for lines that say none.
         monotonic: a clock in seconds that never jumps.
         on_commit: called in the worker thread after each commit, with the batches.
+
+    Attributes:
+        committer: makes what was read durable.
+        followers: open files, by inode.
     """
 
     def __init__(
@@ -77,24 +76,20 @@ class Pipeline:
         self._telemetry = telemetry
         self._wall = wall
         self._monotonic = monotonic
-        self._on_commit = on_commit
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="commit")
-        self._in_flight: Future[None] | None = None
-        self._ready: list[Batch] = []
+        self.committer = Committer(store, telemetry, settings.follower.batch_bytes, on_commit)
         self._tree = Tree(settings.sources, settings.include, telemetry)
         self.followers: dict[Key, Follower] = {}
         self.attention = Attention(self.followers)
-        self._parked: dict[Key, str] = {}  # idle files closed for want of descriptors, and where they stood
-        self.left_out = False  # files wait for descriptors
+        self._room = Room(self.followers, adopter, settings.most_open)
+        self._waiting: dict[Key, files.PlainFile] = {}  # new files, opened while the database did not answer
         self._sweeps = 0
-        self._left_out_after = ""
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
     @property
     def sweep_again(self) -> bool:
         """Whether a file waits for another to be read first, or for a descriptor."""
-        return self._adopter.deferred or self.left_out
+        return self._adopter.deferred or self._room.left_out
 
     def sweep(self) -> None:
         """Look at every file of the tree: begin new ones, follow renamed ones, let go of those that are over."""
@@ -106,8 +101,7 @@ class Pipeline:
             seen[key] = path
             follower = self.followers.get(key)
             if follower is None:
-                if self._parked.get(key, path) != path:  # rotated: it must be followed to its end
-                    self._adopter.unsettle(key)
+                self._room.moved(key, path)
                 if not self._adopter.is_settled(key, files.stamp_of(path)):
                     unknown.append(path)
             elif follower.path != path:
@@ -115,9 +109,10 @@ class Pipeline:
                 self._telemetry.file_renamed(path, follower.checkpoint.generation)
         for key, follower in self.followers.items():
             follower.missed_sweeps = 0 if key in seen else follower.missed_sweeps + 1
-        self.left_out = False
+        self._room.left_out = False
         self._adopter.forget_all_but(seen.keys(), seen.values())
         self._adopt(unknown)
+        self._adopt_removed(seen)
         self._finish_quiet()
         self._sweeps += 1
         if self._sweeps % BURY_EVERY_SWEEPS == GONE_AFTER_SWEEPS:
@@ -138,6 +133,11 @@ class Pipeline:
         return keys
 
     @property
+    def left_out(self) -> bool:
+        """Whether files wait for descriptors."""
+        return self._room.left_out
+
+    @property
     def folders(self) -> dict[str, int]:
         """Every folder of the last sweep, and its inode."""
         return self._tree.folders
@@ -148,47 +148,33 @@ class Pipeline:
     def _adopt(self, paths: list[str]) -> None:
         if not paths:
             return
-        self._flush()
-        chosen = self._with_room(paths)
+        self.committer.flush()
+        chosen = self._room.choose(paths)
         held = self._held()
-        self._begin(self.call(lambda: self._adopter.adopt(chosen, held)))
+        self._begin(self.committer.call(lambda: self._adopter.adopt(chosen, held)))
+
+    def _adopt_removed(self, seen: Mapping[Key, str]) -> None:
+        """Files that came and went while the database did not answer."""
+        removed = [file for key, file in self._waiting.items() if key not in seen and key not in self.followers]
+        if removed:
+            held = self._held()
+            self._begin(self.committer.call(lambda: self._adopter.adopt([], held, removed)))
+        for file in self._waiting.values():
+            file.close()
+        self._waiting.clear()
+
+    def hold(self) -> None:
+        """While the database does not answer: open what is new, to have it when it is removed before it can be read."""
+        for path, key in self._tree.look():
+            if key in self.followers or key in self._waiting or self._adopter.is_settled(key, files.stamp_of(path)):
+                continue
+            if len(self.followers) + len(self._waiting) >= self._settings.most_open:
+                return
+            with contextlib.suppress(SourceError):
+                self._waiting[key] = files.PlainFile(path)
 
     def _held(self) -> dict[int, files.LogFile]:
         return {follower.checkpoint.generation: follower.file for follower in self.followers.values()}
-
-    def _with_room(self, paths: list[str]) -> list[str]:
-        """Those of the paths for which there are descriptors, families together; the others wait for the next sweep."""
-        most = self._settings.most_open
-        if len(self.followers) + len(paths) > most:
-            self._park(max(most // 4, len(self.followers) + len(paths) - most))
-        room = max(0, most - len(self.followers))
-        if len(paths) <= room:
-            return paths
-        self.left_out = True
-        ordered = sorted(paths, key=family)
-        begin = bisect_right(ordered, self._left_out_after, key=family) % len(ordered)
-        ordered = ordered[begin:] + ordered[:begin]  # each sweep goes on where the last one ended
-        chosen = ordered[:room]
-        whole = [path for path in chosen if family(path) != family(ordered[room])]
-        chosen = whole or chosen
-        self._left_out_after = family(chosen[-1]) if chosen else ""
-        return chosen
-
-    def _park(self, count: int) -> None:
-        """Close up to `count` files, those idle longest. All of them is committed; a change opens them again."""
-        idle = sorted(
-            (follower.changed_at, key)
-            for key, follower in self.followers.items()
-            if follower.stamp is not None and not follower.checkpoint.held and not _is_rotated(follower.path)
-        )
-        for _, key in idle[:count]:
-            follower = self.followers[key]
-            observed = follower.file.observe()
-            if (observed.size_bytes, observed.mtime_ns) == follower.stamp:
-                del self.followers[key]
-                self._parked[key] = follower.path
-                self._adopter.settle(observed)
-                follower.file.close()
 
     def _begin(self, followers: Iterable[Follower]) -> None:
         for follower in followers:
@@ -196,7 +182,7 @@ class Pipeline:
             follower.changed_at = self._monotonic()
             key = (observed.file_id.device, observed.file_id.inode)
             self.followers[key] = follower
-            self._parked.pop(key, None)
+            self._room.opened(key)
             self.attention.begun(key, follower)
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -217,7 +203,7 @@ class Pipeline:
                 more = self._read_one(key, follower) or more
             else:
                 self.attention.unread.discard(key)
-        self._submit()
+        self.committer.submit()
         return more
 
     def read_hinted(self, paths: Iterable[str], *, poll: bool) -> bool:
@@ -247,12 +233,10 @@ class Pipeline:
             follower.changed_at = now
             self.attention.grew(key)
         if batch is not None:
-            self._ready.append(batch)
+            self.committer.add(batch)
             if follower.checkpoint.state == "suspended":
                 self._suspend(key, follower)
                 return False
-            if sum(len(ready.raw) for ready in self._ready) >= self._settings.follower.batch_bytes:
-                self._submit()
         return not at_end
 
     def _note_unreadable(self, follower: Follower, message: str) -> None:
@@ -260,16 +244,16 @@ class Pipeline:
         if follower.last_error != message:
             follower.last_error = message
             self._telemetry.file_unreadable(follower.path, message)
-            self.call(lambda: self._store.note_error(follower.checkpoint.generation, message))
+            self.committer.call(lambda: self._store.note_error(follower.checkpoint.generation, message))
 
     def _restart(self, key: tuple[int, int], follower: Follower, replaced: Replaced) -> None:
         """The old generation is over; a copy that has its rest is read on, else the rest is a gap."""
-        self._flush()
+        self.committer.flush()
         del self.followers[key]
         step, held = replaced.step, self._held()
         siblings = [other for other in self._paths() if files.inode_key(other) not in self.followers]
         try:
-            found = self.call(lambda: self._endings.replace(follower, step, siblings, held))
+            found = self.committer.call(lambda: self._endings.replace(follower, step, siblings, held))
         finally:
             follower.file.close()
         self._telemetry.file_replaced(follower.path, follower.checkpoint.generation, step.reason, found.lost_bytes)
@@ -283,9 +267,9 @@ class Pipeline:
         def is_source(path: str) -> bool:
             return any(source.matches(path, include) for source in sources)
 
-        self._flush()
+        self.committer.flush()
         seen, held = {key for _, key in self._tree.look()}, self._held()
-        burials = self.call(lambda: self._endings.bury(seen, held, is_source))
+        burials = self.committer.call(lambda: self._endings.bury(seen, held, is_source))
         self._bury(burials)
         for follower, _, gaps in burials:
             unread_bytes = sum(gap.to_offset - gap.from_offset for gap in gaps)
@@ -293,12 +277,12 @@ class Pipeline:
 
     def _bury(self, burials: Iterable[Burial]) -> None:
         for follower, state, gaps in burials:
-            self._ready.append(follower.finish(follower.file.observe(), self._wall(), state=state, gaps=gaps))
-        self._flush()
+            self.committer.add(follower.finish(follower.file.observe(), self._wall(), state=state, gaps=gaps))
+        self.committer.flush()
 
     def _suspend(self, key: Key, follower: Follower) -> None:
         """Let go of a file of rubbish; when somebody has released it, the next sweep finds it as a known one."""
-        self._flush()
+        self.committer.flush()
         del self.followers[key]
         follower.file.close()
         checkpoint = follower.checkpoint
@@ -310,7 +294,7 @@ class Pipeline:
             over = (
                 follower.missed_sweeps >= GONE_AFTER_SWEEPS
                 or follower.checkpoint.compression
-                or _is_rotated(follower.path)
+                or is_rotated(follower.path)
             )
             if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:
                 self._finish(key, follower)
@@ -326,59 +310,12 @@ class Pipeline:
         observed = follower.file.observe()
         if not (follower.live and follower.file.is_complete() and follower.has_read(observed)):
             return
-        self._ready.append(follower.finish(observed, self._wall()))
-        self._flush()
+        self.committer.add(follower.finish(observed, self._wall()))
+        self.committer.flush()
         del self.followers[key]
         self._adopter.settle(observed)  # as it was read: what was appended since is a change
         follower.file.close()
         self._telemetry.file_finished(follower.path, follower.checkpoint.generation, follower.checkpoint.offset)
-
-    # -- committing ---------------------------------------------------------------------------------------------------
-
-    def _submit(self) -> None:
-        """Hand what is ready to the worker, when the commit before it is done."""
-        if not self._ready:
-            return
-        self._await_commit()
-        group, self._ready = self._ready, []
-        self._in_flight = self._worker.submit(self._commit, group)
-
-    def _commit(self, group: list[Batch]) -> None:
-        self._store.commit(group)
-        self._telemetry.committed(
-            len(group),
-            sum(batch.lines for batch in group),
-            sum(batch.row_count for batch in group),
-            sum(len(batch.copied["dead_letters"]) for batch in group),
-        )
-        self._on_commit(group)
-
-    def _await_commit(self) -> None:
-        in_flight, self._in_flight = self._in_flight, None
-        if in_flight is not None:
-            in_flight.result()
-
-    def settle_commit(self) -> None:
-        """Raise the error of a commit that has failed meanwhile; wait for nothing."""
-        if self._in_flight is not None and self._in_flight.done():
-            self._await_commit()
-
-    def _flush(self) -> None:
-        self._submit()
-        self._await_commit()
-
-    @property
-    def is_committing(self) -> bool:
-        """Whether a commit is on its way whose outcome nobody has looked at yet."""
-        return self._in_flight is not None
-
-    def flush(self) -> None:
-        """Commit all that was read, and wait for it."""
-        self._flush()
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Use the store, in its thread, behind all commits handed to it before."""
-        return self._worker.submit(function).result()
 
     # -- faults -------------------------------------------------------------------------------------------------------
 
@@ -387,19 +324,16 @@ class Pipeline:
 
         Raises RadiologError when the database does not answer; call again then.
         """
-        self._ready = []
-        in_flight, self._in_flight = self._in_flight, None
-        if in_flight is not None:
-            in_flight.exception()  # wait; its failure is why we are here, or will show in the checkpoint
+        self.committer.forget()
         generations = {follower.checkpoint.generation: key for key, follower in self.followers.items()}
         claimed = {
             checkpoint.generation: checkpoint
-            for checkpoint in self.call(lambda: self._adopter.reload(list(generations)))
+            for checkpoint in self.committer.call(lambda: self._adopter.reload(list(generations)))
         }
         for generation, key in generations.items():
             follower = self.followers[key]
             checkpoint = claimed.get(generation)
-            if checkpoint is None or checkpoint.state == "finished":
+            if checkpoint is None or checkpoint.state != "active":
                 del self.followers[key]
                 follower.file.close()
             else:
@@ -408,7 +342,8 @@ class Pipeline:
 
     def close(self) -> None:
         """Give back threads and descriptors. What was read and not committed is read again next time."""
-        self._worker.shutdown()
-        for follower in self.followers.values():
-            follower.file.close()
+        self.committer.close()
+        for file in (*self._waiting.values(), *(follower.file for follower in self.followers.values())):
+            file.close()
+        self._waiting.clear()
         self.followers.clear()

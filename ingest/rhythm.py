@@ -36,7 +36,7 @@ class Rhythm:
         self._changes = 0
         self._cpu_seconds = 0.0
 
-    def wants_sweep(self, tree_changed: bool) -> bool:
+    def wants_sweep(self, *, tree_changed: bool) -> bool:
         """Note a hint that the tree changed; gives whether one waits for a sweep."""
         self._sweep_wanted = self._sweep_wanted or tree_changed
         return self._sweep_wanted
@@ -60,7 +60,7 @@ class Rhythm:
         return True
 
     def adapt_due(self, now: float, changes: int) -> bool:
-        """Count changes; whether a second is over, and what `take_changes` gives is to be judged."""
+        """Count changes; whether it is time again, and what `take_changes` gives is to be judged."""
         self._changes += changes
         if now < self._adapt_at:
             return False

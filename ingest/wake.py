@@ -137,7 +137,7 @@ class Waker(FileSystemEventHandler):
             self._telemetry.watch_failed(min(still), f"{message}; the sweep finds their news")
 
     def adapt(self, changes: int) -> None:
-        """Decide, at most once a second, whether busy files are polled.
+        """Decide whether busy files are polled.
 
         Args:
             changes: changes of files that were found by polling since the last call that decided.

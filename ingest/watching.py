@@ -7,6 +7,7 @@ watches raises nothing. So the threads are asked one by one, and the kernel's ow
 import logging
 import os
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -30,6 +31,8 @@ _TREE_EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirMovedEvent,
 ]
+# So long a watch has to end; its threads are daemons, what is left of them ends with the process.
+STOP_SECONDS = 1.0
 _LOG = "watchdog.observers"
 _WATCHED_INODE = re.compile(rb"^inotify wd:\S+ ino:([0-9a-f]+) ", re.MULTILINE)
 _INOTIFY = "anon_inode:inotify"
@@ -87,8 +90,10 @@ class Watch:
         return [path for path, inode in folders.items() if inode not in watched] if self._descriptors else []
 
     def stop(self) -> None:
-        """End its threads."""
-        _end(self._observer)
+        """End its threads. One that died may have died with a lock that the others wait for: nobody waits long."""
+        ending = threading.Thread(target=_end, args=(self._observer,), name="end of a watch", daemon=True)
+        ending.start()
+        ending.join(STOP_SECONDS)
 
 
 def _end(observer: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli import db, dead_letters, reading, reporting
+from ingest.cli import db, dead_letters, reading, reporting, sessions, status
 
 app = typer.Typer(
     name="radiolog",
@@ -36,12 +36,13 @@ def _root(
 
 app.command()(reading.run)
 app.command()(reading.once)
-app.command()(reading.status)
+app.command()(status.status)
 app.command()(reading.parse)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(db.app, name="db")
 app.add_typer(db.config_app, name="config")
 app.command()(reporting.stats)
+app.command()(sessions.sessions)
 app.command()(reporting.report)
 app.command()(reporting.export)
 app.command()(reporting.demo)

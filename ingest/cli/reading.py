@@ -1,4 +1,4 @@
-"""`radiolog run`, `once`, `status` and `parse`."""
+"""`radiolog run`, `once` and `parse`."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingest.cli.output import say, say_json, say_table
+from ingest.cli.output import say, say_json
 
 if TYPE_CHECKING:
     from ingest.daemon import Progress
@@ -76,48 +76,6 @@ def once(
         raise typer.Exit(1)
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
-    """Say for each file how far it was read and what became of its lines, and who reads.
-
-    Example: radiolog status --json | jq .files
-    """
-    from ingest import files
-    from ingest.cli.settings import configured
-    from ingest.queries import load
-    from ingest.schema import ready_connection
-    from ingest.store import LIVE_SECONDS
-
-    sql = load("ingest", "store.sql")
-    connection = ready_connection(configured(), application_name="radiolog status")
-    try:
-        with connection.cursor() as cursor:
-            parameters = {"machine": files.machine_id()[:64], "live_seconds": LIVE_SECONDS}
-            found = {}
-            for name in ("status", "instances", "queue_length"):
-                cursor.execute(sql[name], parameters)
-                assert cursor.description is not None  # noqa: S101 (these are queries)
-                columns = [column.name for column in cursor.description]
-                found[name] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-    finally:
-        connection.close()
-    rows = [_with_lag(row) for row in found["status"]]
-    queued = found["queue_length"][0]["count"]
-    if as_json:
-        say_json({"files": rows, "instances": found["instances"], "underived": queued})
-        return
-    live = [row["instance"] for row in found["instances"] if row["live"]]
-    say(f"daemon: {', '.join(live) if live else 'not running'}; {queued} spans wait for the bookkeeper")
-    shown = [
-        (
-            row["path"], row["parser"] if row["state"] == "active" else row["state"], row["committed_offset"],
-            row["lag_bytes"], row["lines"], row["rows_stored"], row["dead_letters"], row["last_error"] or "",
-        )
-        for row in rows
-    ]  # fmt: skip
-    numbers = ("read bytes", "lag", "lines", "rows", "dead")
-    say_table("", ("file", "parser", *numbers, "last error"), shown, right=numbers)
-
-
 def parse(
     file: Annotated[Path, typer.Argument(help="A log file; - for standard input.")],
     parser: Annotated[
@@ -157,18 +115,6 @@ def _all_of(log: Any) -> bytes:
         parts.append(part)
         offset += len(part)
     return b"".join(parts)
-
-
-def _with_lag(row: dict[str, Any]) -> dict[str, Any]:
-    from datetime import UTC, datetime
-
-    from ingest import files
-
-    size = files.size_of(row["path"])
-    done = bool(row["compression"]) or row["state"] != "active"
-    lag_bytes = 0 if done else max(0, size - row["committed_offset"])
-    lag_seconds = (datetime.now(UTC) - row["updated_at"]).total_seconds() if lag_bytes else 0.0
-    return {**row, "lag_bytes": lag_bytes, "lag_seconds": round(lag_seconds, 1)}
 
 
 def _sources(config: "LoggingConfig") -> "tuple[Source, ...]":
