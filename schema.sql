@@ -561,6 +561,10 @@ CREATE OR REPLACE VIEW recent_plays AS
     SELECT id, station, artist, title, album, started_at, ended_at, duration_seconds, had_errors, error_count
     FROM play_history ORDER BY started_at DESC, id DESC LIMIT 100;
 
+-- Bytes that are lost: a hole of NULs holds no lines, and what an earlier generation read is stored as its rows.
+CREATE OR REPLACE VIEW ingest_losses AS
+    SELECT * FROM ingest_gaps WHERE reason NOT IN ('nul_hole', 'read_before');
+
 -- The last play of each station that has not ended, while there is reason to believe in it: its length (15 minutes
 -- where unknown) has not passed, or the encoder still makes progress.
 CREATE OR REPLACE VIEW current_playing AS

@@ -80,7 +80,9 @@ class Adopter:
         self._settled: dict[tuple[int, int], tuple[int, int]] = {}
         self._said: set[str] = set()
 
-    def adopt(self, paths: Iterable[str], held: Mapping[int, files.LogFile]) -> list[Follower]:
+    def adopt(
+        self, paths: Iterable[str], held: Mapping[int, files.LogFile], removed: Sequence[files.PlainFile] = ()
+    ) -> list[Follower]:
         """Followers for those of the paths that are to be read, and can be.
 
         Files are opened some at a time, but those of one family together: a copy may stand beside what it is a copy of.
@@ -89,12 +91,13 @@ class Adopter:
         Args:
             paths: of files that no follower has open.
             held: files that followers have open, by generation.
+            removed: files that no name leads to any more; they stay the caller's.
         """
         self.deferred = False
         self._held = dict(held)
         followers: list[Follower] = []
         try:
-            for group in _groups(paths, self.family_of):
+            for group in _groups([*paths, *removed], self.family_of):
                 self._adopt_group(group, followers)
         except BaseException:
             for follower in followers:
@@ -102,8 +105,8 @@ class Adopter:
             raise
         return followers
 
-    def _adopt_group(self, paths: Iterable[str], followers: list[Follower]) -> None:
-        unknown = [found for path in paths if (found := self._open(path)) is not None]
+    def _adopt_group(self, places: Iterable[str | files.PlainFile], followers: list[Follower]) -> None:
+        unknown = [found for place in places if (found := self._open(place)) is not None]
         before = len(followers)
         try:
             if unknown:
@@ -178,9 +181,10 @@ class Adopter:
 
     # -----------------------------------------------------------------------------------------------------------------
 
-    def _open(self, path: str) -> _Unknown | None:
+    def _open(self, place: str | files.PlainFile) -> _Unknown | None:
+        path = _path_of(place)
         try:
-            file = files.open_log(path, self._root_of(path))
+            file = files.open_log(path, self._root_of(path)) if isinstance(place, str) else place.duplicate()
         except SourceError as error:
             self._say_once(path, str(error))
             return None
@@ -255,13 +259,14 @@ class Adopter:
                 self._leave(found, owner)
                 return None
         head = found.file.read(0, HEAD_BYTES)
-        if len(head) < WINDOW_BYTES and not found.file.is_complete() and _just_changed(found.observed):
+        is_whole, may_grow = found.file.is_complete(), _just_changed(found.observed)
+        if len(head) < WINDOW_BYTES and not is_whole and may_grow:
             return None  # an archive still being written: too little of it to tell whose it is
         name = choose(path, head, self._defaults.parser_by_glob)
+        if name is None and is_rotated_name(path) and head and is_whole and not may_grow:  # half a line is all it has
+            name = choose(path, head + b"\n", self._defaults.parser_by_glob)
         if name is None:
-            if not is_rotated_name(path) or not head or not found.file.is_complete():
-                return None
-            name = "text"
+            return None
         parser = create(name, None, self._settings.zone)
         checkpoint = self._store.create(
             stored_path(path), stored_path(found.family), compression_of(path), found.observed.file_id,
@@ -321,12 +326,14 @@ def _is_copy_of_unproven(found: _Unknown, candidates: Iterable[Checkpoint], surr
     return False
 
 
-def _groups(paths: Iterable[str], family_of: Callable[[str], str]) -> Iterator[list[str]]:
+def _groups(
+    places: Iterable[str | files.PlainFile], family_of: Callable[[str], str]
+) -> Iterator[list[str | files.PlainFile]]:
     """Whole families, at least `_GROUP_FILES` at a time; live names before those that may be copies of them."""
-    families: dict[str, list[str]] = {}
-    for path in sorted(paths, key=is_rotated_name):
-        families.setdefault(family_of(path), []).append(path)
-    group: list[str] = []
+    families: dict[str, list[str | files.PlainFile]] = {}
+    for place in sorted(places, key=lambda place: is_rotated_name(_path_of(place))):
+        families.setdefault(family_of(_path_of(place)), []).append(place)
+    group: list[str | files.PlainFile] = []
     for members in families.values():
         group += members
         if len(group) >= _GROUP_FILES:
@@ -334,6 +341,10 @@ def _groups(paths: Iterable[str], family_of: Callable[[str], str]) -> Iterator[l
             group = []
     if group:
         yield group
+
+
+def _path_of(place: str | files.PlainFile) -> str:
+    return place if isinstance(place, str) else place.path
 
 
 def _key(observed: Observed) -> tuple[int, int]:

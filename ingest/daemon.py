@@ -108,7 +108,7 @@ class Service:
 
     def open(self) -> None:
         """Connect and take over from whoever ran under this instance's name before."""
-        self.pipeline.call(self._store.take_over)
+        self.pipeline.committer.call(self._store.take_over)
         self._telemetry.started(self.instance.name, self._store.epoch, list(self.instance.roots))
 
     def on_commit(self, wakes: Callable[[], None]) -> None:
@@ -117,7 +117,7 @@ class Service:
 
     def heartbeat(self) -> None:
         """Say that this instance lives. Raises Fenced when it has been replaced."""
-        self.pipeline.call(lambda: self._store.heartbeat(self._telemetry.health()))
+        self.pipeline.committer.call(lambda: self._store.heartbeat(self._telemetry.health()))
 
     def hurry(self) -> None:
         """Wait only a few seconds more for a database that does not answer. Safe in a signal handler."""
@@ -132,7 +132,7 @@ class Service:
     def sign_off(self) -> None:
         """Say that this instance stopped; if the database does not take it, the heartbeat grows old."""
         try:
-            self.pipeline.call(self._store.sign_off)
+            self.pipeline.committer.call(self._store.sign_off)
         except DatabaseError:
             return
 
@@ -171,7 +171,7 @@ def backfill(
         total_bytes = sum(follower.file.observe().size_bytes for follower in pipeline.followers.values())
         while pipeline.read() and not should_stop():
             on_progress(progress(read_bytes()))
-        pipeline.flush()
+        pipeline.committer.flush()
         if should_stop() or not pipeline.sweep_again:
             break
         if pipeline.left_out:
@@ -280,7 +280,7 @@ class Daemon:
     def _drain(self) -> None:
         """Commit what was read. If the database does not take it now, it is read again at the next start."""
         try:
-            self._service.pipeline.flush()
+            self._service.pipeline.committer.flush()
             self._deriving.result()  # two threads on one connection would commit each other's halves
             self._service.bookkeeper.work_all()
         except DatabaseError as error:
@@ -293,6 +293,7 @@ class Daemon:
             try:
                 self._service.pipeline.recover()
             except DatabaseError as again:
+                self._service.pipeline.hold()
                 self._back_off(again)
             else:
                 return
@@ -307,7 +308,11 @@ class Daemon:
 
     def _succeeded(self) -> None:
         """Nothing failed this time. Where only some commits fail, waiting does not begin anew after each good one."""
-        if self._failures and not self._service.pipeline.is_committing and time.monotonic() >= self._trusted_at:
+        if (
+            self._failures
+            and not self._service.pipeline.committer.is_committing
+            and time.monotonic() >= self._trusted_at
+        ):
             self._failures = 0
             self._telemetry.database_back()
             notify_systemd("STATUS=reading")

@@ -8,6 +8,7 @@ import socket
 import stat
 import struct
 import time
+from copy import copy
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -105,6 +106,12 @@ class PlainFile:
     def is_complete(self) -> bool:
         """A plain file always is."""
         return True
+
+    def duplicate(self) -> "PlainFile":
+        """The same file behind a descriptor of its own; the name need not lead to it any more."""
+        other = copy(self)
+        other._descriptor = os.dup(self._descriptor)  # noqa: SLF001 (of the same class)
+        return other
 
     def close(self) -> None:
         """Give the descriptor back."""

@@ -13,7 +13,6 @@ from typing import NamedTuple, TypeAlias
 
 from ingest.identity import WINDOW_BYTES, Checkpoint, Observed, hash_window
 
-
 _LONGEST_LIKENESS_BYTES = 1 << 16
 
 

@@ -33,7 +33,7 @@ class Lookout:
     def look(self) -> bool:
         """One round: read what the hints name and what is due. Gives whether there may be more to read at once."""
         hints, now = self._hints, time.monotonic()
-        self._pipeline.settle_commit()
+        self._pipeline.committer.settle()
         self._silence.heard(hints)
         hinted = self._rhythm.wants_sweep(tree_changed=hints.tree_changed)
         if self._rhythm.sweep_due(now):

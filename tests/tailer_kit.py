@@ -86,13 +86,13 @@ class Reader:
             wall=lambda: datetime.now(UTC) + timedelta(seconds=self.seconds),
             monotonic=lambda: self.seconds,
         )
-        self.pipeline.call(self.store.take_over)
+        self.pipeline.committer.call(self.store.take_over)
 
     def drain(self) -> None:
         """Read all there is and commit it."""
         while self.pipeline.read():
             pass
-        self.pipeline.flush()
+        self.pipeline.committer.flush()
 
     def sync(self, rounds: int = 2) -> None:
         """Sweep and read until nothing is left, as the daemon's loop does, through every fault of the database."""
@@ -128,7 +128,7 @@ class Reader:
 
     def sign_off(self) -> None:
         """End in good order."""
-        self.pipeline.call(self.store.sign_off)
+        self.pipeline.committer.call(self.store.sign_off)
         self.close()
 
     def close(self) -> None:

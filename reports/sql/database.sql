@@ -17,8 +17,8 @@ SELECT time_zone FROM stations WHERE name = %(station)s
 -- name: coverage
 SELECT (SELECT count(*) FROM dead_letters WHERE arrived_at >= %(from_time)s AND arrived_at < %(to_time)s
                                             AND replayed_at IS NULL) AS dead_letters,
-       (SELECT count(*) FROM ingest_gaps WHERE detected_at >= %(from_time)s AND detected_at < %(to_time)s) AS gaps,
-       (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM ingest_gaps
+       (SELECT count(*) FROM ingest_losses WHERE detected_at >= %(from_time)s AND detected_at < %(to_time)s) AS gaps,
+       (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM ingest_losses
         WHERE detected_at >= %(from_time)s AND detected_at < %(to_time)s) AS gap_bytes,
        (SELECT coalesce(sum(size_bytes - committed_offset), 0)::bigint FROM ingest_files
         WHERE state IN ('active', 'suspended') AND size_bytes > committed_offset) AS unread_bytes,
@@ -36,7 +36,7 @@ SELECT (SELECT count(*) FROM play_history) AS plays,
        (SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL) AS dead_letters,
        (SELECT count(*) FROM ingest_files) AS files,
        (SELECT coalesce(sum(lines), 0)::bigint FROM ingest_files) AS lines,
-       (SELECT count(*) FROM ingest_gaps) AS gaps
+       (SELECT count(*) FROM ingest_losses) AS gaps
 
 -- name: errors_by_severity
 SELECT severity, sum(occurrences)::bigint AS errors

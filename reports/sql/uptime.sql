@@ -86,7 +86,7 @@ WITH RECURSIVE walk AS (
 ), play_files AS (
     -- Files that bytes were lost from, or that are not read to their end yet.
     SELECT f.generation, f.family, f.machine, g.from_offset AS at_offset, g.to_offset, g.detected_at AS until
-    FROM ingest_gaps g JOIN ingest_files f USING (generation)
+    FROM ingest_losses g JOIN ingest_files f USING (generation)
     WHERE g.detected_at >= %(from_time)s AND g.detected_at < %(to_time)s::timestamptz + interval '7 days'
     UNION ALL
     SELECT f.generation, f.family, f.machine, f.committed_offset, NULL, %(now)s

@@ -262,13 +262,13 @@ def test_a_file_rewritten_to_the_same_size_begins_anew(database: Database) -> No
         service.open()
         service.pipeline.sweep()
         service.pipeline.read()
-        service.pipeline.flush()
+        service.pipeline.committer.flush()
         with log.open("r+") as file:
             file.truncate(0)
             file.write(lines_of(*map(metric, range(500, 800))))
         service.pipeline.read()
         service.pipeline.read()
-        service.pipeline.flush()
+        service.pipeline.committer.flush()
     finally:
         service.close()
 

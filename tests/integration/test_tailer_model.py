@@ -134,7 +134,7 @@ class World:
         self._tolerating(older.pipeline.read)
         self.reader = Reader(self.database, self.logs.folder)
         with contextlib.suppress(Fenced, DatabaseError):  # it may hold nothing; `check` finds what it stored anyway
-            older.pipeline.flush()
+            older.pipeline.committer.flush()
         older.close()
 
     def do_other(self, signs_off: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
-from tailer_kit import Reader
+from tailer_kit import Reader, open_below
 
 BANNER = lines_of(*(metric(0, part=part, note="x" * 80) for part in range(40)))  # well above 4 KiB, always the same
 
@@ -374,3 +374,41 @@ def test_what_was_read_before_a_truncation_is_kept(
     assert found == sorted(found)
     assert len(gaps(database)) == 1
     ledger_holds(database)
+
+
+# -- while the database does not answer -----------------------------------------------------------------------------------
+
+
+def test_a_file_that_came_and_went_while_the_database_was_away_is_read(database: Database, folder: Path) -> None:
+    reader = Reader(database, folder)
+    log = folder / "a.log"
+    log.write_text(lines_of(metric(1)))
+    reader.sync()
+    log.rename(folder / "a.log.1")
+    log.write_text(lines_of(metric(2)))
+    reader.pipeline.hold()  # what the daemon does instead of a sweep
+    with log.open("a") as file:
+        file.write(lines_of(metric(3)))
+    log.unlink()
+    log.write_text(lines_of(metric(4)))
+    reader.pipeline.hold()
+    (folder / "a.log.1").unlink()
+
+    reader.sync()
+    reader.settle()
+
+    assert values(database) == [1, 2, 3, 4]
+    assert open_below(folder) == [str(log)]
+    ledger_holds(database)
+    reader.close()
+    assert open_below(folder) == []
+
+
+def test_files_held_for_the_database_are_closed_when_they_are_still_there(database: Database, folder: Path) -> None:
+    reader = Reader(database, folder)
+    (folder / "a.log").write_text(lines_of(metric(1)))
+    reader.pipeline.hold()
+    reader.sync()
+    assert values(database) == [1]
+    assert len(open_below(folder)) == 1
+    reader.close()
