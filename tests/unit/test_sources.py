@@ -54,3 +54,30 @@ def test_what_matches_is_what_is_found(tmp_path: Path, kind: str) -> None:
     source = Source(str(tmp_path) if kind == "folder" else f"{tmp_path}/*.log", kind)  # type: ignore[arg-type]
     everything = {str(path) for path in tmp_path.rglob("*") if path.is_file()}
     assert {path for path in everything if source.matches(path, INCLUDE)} == set(find(source))
+
+
+def test_a_remembered_folder_shows_what_came_went_and_was_swapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every listing is remembered at once here; a folder's own time and its links tell of changes."""
+    monkeypatch.setattr("ingest.tree.SETTLED_AFTER_NS", -1)
+    touch(tmp_path, "logs/a.log", "logs/inner/b.log", "elsewhere-1", "elsewhere-2")
+    link = tmp_path / "logs" / "link.log"
+    link.symlink_to(tmp_path / "elsewhere-1")
+    tree = Tree((Source(str(tmp_path / "logs"), "folder"),), INCLUDE, Telemetry(stream=None), lambda: 0.0)
+
+    def seen() -> dict[str, int]:
+        return {Path(path).name: key[1] for path, key in tree.look()}
+
+    def there(*paths: str) -> dict[str, int]:
+        return {Path(path).name: (tmp_path / path).stat().st_ino for path in paths}
+
+    assert seen() == seen() == there("logs/a.log", "logs/inner/b.log", "logs/link.log")
+    touch(tmp_path, "logs/inner/c.log")
+    (tmp_path / "logs" / "a.log").unlink()
+    assert seen() == there("logs/inner/b.log", "logs/inner/c.log", "logs/link.log")
+    touch(tmp_path, "logs/inner/next")
+    (tmp_path / "logs" / "inner" / "next").rename(tmp_path / "logs" / "inner" / "b.log")
+    (tmp_path / "elsewhere-2").rename(tmp_path / "elsewhere-1")
+    assert seen() == there("logs/inner/b.log", "logs/inner/c.log", "logs/link.log")
+    assert set(tree.folders) == {str(tmp_path / "logs"), str(tmp_path / "logs" / "inner")}
