@@ -56,6 +56,7 @@ class Pipeline:
     Attributes:
         committer: makes what was read durable.
         followers: open files, by inode.
+        waiting: new files that were opened while the database did not answer, by inode.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Pipeline:
         self.followers: dict[Key, Follower] = {}
         self.attention = Attention(self.followers)
         self._room = Room(self.followers, adopter, settings.most_open)
-        self._waiting: dict[Key, files.PlainFile] = {}  # new files, opened while the database did not answer
+        self.waiting: dict[Key, files.PlainFile] = {}
         self._sweeps = 0
 
     # -- finding ------------------------------------------------------------------------------------------------------
@@ -155,23 +156,23 @@ class Pipeline:
 
     def _adopt_removed(self, seen: Mapping[Key, str]) -> None:
         """Files that came and went while the database did not answer."""
-        removed = [file for key, file in self._waiting.items() if key not in seen and key not in self.followers]
+        removed = [file for key, file in self.waiting.items() if key not in seen and key not in self.followers]
         if removed:
             held = self._held()
             self._begin(self.committer.call(lambda: self._adopter.adopt([], held, removed)))
-        for file in self._waiting.values():
+        for file in self.waiting.values():
             file.close()
-        self._waiting.clear()
+        self.waiting.clear()
 
     def hold(self) -> None:
         """While the database does not answer: open what is new, to have it when it is removed before it can be read."""
         for path, key in self._tree.look():
-            if key in self.followers or key in self._waiting or self._adopter.is_settled(key, files.stamp_of(path)):
+            if key in self.followers or key in self.waiting or self._adopter.is_settled(key, files.stamp_of(path)):
                 continue
-            if len(self.followers) + len(self._waiting) >= self._settings.most_open:
+            if len(self.followers) + len(self.waiting) >= self._settings.most_open:
                 return
             with contextlib.suppress(SourceError):
-                self._waiting[key] = files.PlainFile(path)
+                self.waiting[key] = files.PlainFile(path)
 
     def _held(self) -> dict[int, files.LogFile]:
         return {follower.checkpoint.generation: follower.file for follower in self.followers.values()}
@@ -343,7 +344,7 @@ class Pipeline:
     def close(self) -> None:
         """Give back threads and descriptors. What was read and not committed is read again next time."""
         self.committer.close()
-        for file in (*self._waiting.values(), *(follower.file for follower in self.followers.values())):
+        for file in (*self.waiting.values(), *(follower.file for follower in self.followers.values())):
             file.close()
-        self._waiting.clear()
+        self.waiting.clear()
         self.followers.clear()

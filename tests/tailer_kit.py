@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +47,7 @@ def numbers_in(data: bytes) -> set[int]:
 def content(path: Path) -> bytes:
     """A file's bytes, unpacked."""
     data = path.read_bytes()
-    return gzip.decompress(data) if path.suffix == ".gz" else data
+    return zlib.decompressobj(31).decompress(data) if path.suffix == ".gz" else data  # it may be half written
 
 
 class Reader:
@@ -124,6 +125,8 @@ class Reader:
         for follower in self.pipeline.followers.values():
             if not follower.checkpoint.compression:
                 found |= numbers_in(follower.file.read(0, 1 << 26))
+        for file in self.pipeline.waiting.values():
+            found |= numbers_in(file.read(0, 1 << 26))
         return found
 
     def sign_off(self) -> None:
@@ -222,7 +225,7 @@ class Logs:
 
     def rotated(self) -> list[Path]:
         """Rotated members, newest first."""
-        return sorted((path for path in self.folder.iterdir() if path != self.live), key=self._age)
+        return sorted((path for path in self.folder.iterdir() if path != self.live and path.is_file()), key=self._age)
 
     @staticmethod
     def _age(path: Path) -> tuple[int, str]:
@@ -299,6 +302,36 @@ class Logs:
         archive.write_bytes(gzip.compress(path.read_bytes()))
         if not keep:
             path.unlink()
+
+    def compress_slowly(self, between: Callable[[], None]) -> None:
+        """An archive that is seen half written, beside the file that it is made of."""
+        plain = [path for path in self.rotated() if path.suffix != ".gz"]
+        if not plain:
+            return
+        path = plain[0]
+        archive = path.with_name(path.name + ".gz")
+        self.excuse_halves()
+        data = gzip.compress(path.read_bytes())
+        with archive.open("wb", buffering=0) as file:
+            file.write(data[: len(data) // 2])
+            between()
+            file.write(data[len(data) // 2 :])
+        path.unlink()
+
+    def put_away(self, *, compressed: bool) -> None:
+        """logrotate's `olddir`, or a move by hand, of the newest rotated plain file; its writers have ended."""
+        plain = [path for path in self.rotated() if path.suffix != ".gz"]
+        if not plain:
+            return
+        self.forget_writers()
+        old = self.folder / "old"
+        old.mkdir(exist_ok=True)
+        target = old / f"a.log.{len(list(old.iterdir())) + 1}{'.gz' if compressed else ''}"
+        if compressed:
+            target.write_bytes(gzip.compress(plain[0].read_bytes()))
+            plain[0].unlink()
+        else:
+            plain[0].rename(target)
 
     def remove_twin(self) -> None:
         """Remove a plain file whose archive stands beside it."""

@@ -21,7 +21,7 @@ from tailer_kit import Logs, Reader, open_below, stored
 
 from ingest.errors import DatabaseError, Fenced
 
-EXAMPLES = int(os.environ.get("RADIOLOG_TEST_TAILER_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("RADIOLOG_TEST_TAILER_EXAMPLES", "100"))
 STEPS = 16
 
 Action: TypeAlias = tuple[Any, ...]
@@ -47,6 +47,9 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.tuples(st.just("truncate_same_size")),
     st.tuples(st.just("copytruncate"), st.sampled_from(["", "sync", "append"])),
     st.tuples(st.just("compress"), small, st.booleans()),
+    st.tuples(st.just("compress_slowly"), st.booleans()),
+    st.tuples(st.just("put_away"), st.booleans()),
+    st.tuples(st.just("hold")),
     st.tuples(st.just("remove_twin")),
     st.tuples(st.just("copy_back"), small),
     st.tuples(st.just("remove_oldest")),
@@ -97,6 +100,16 @@ class World:
         self.logs.copytruncate(actions[between])
         if between == "append":
             self.logs.append(3)
+
+    def do_compress_slowly(self, sync: bool) -> None:
+        self.logs.compress_slowly(self.do_sync if sync else lambda: None)
+
+    def do_put_away(self, compressed: bool) -> None:
+        self.logs.put_away(compressed=compressed)
+
+    def do_hold(self) -> None:
+        """What the daemon does while the database does not answer, instead of looking."""
+        self.reader.pipeline.hold()
 
     def do_truncate_same_size(self) -> None:
         """Rewritten to the byte: only the content tells."""
@@ -174,7 +187,7 @@ class World:
         for (generation, number), (next_generation, next_number) in itertools.pairwise(rows):
             assert generation != next_generation or number < next_number, "out of order"
         ledger_holds(self.database)
-        held = len(self.reader.pipeline.followers)
+        held = len(self.reader.pipeline.followers) + len(self.reader.pipeline.waiting)
         assert len(open_below(self.logs.folder)) == held, "descriptors leak"
 
     def close(self) -> None:
