@@ -63,13 +63,13 @@ def measure(lines: int, rounds: int) -> Figure:
             fresh_database(config)
             captured.clear()
             service = Service(config, (source_of(Path(folder)),), "bench", Telemetry(stream=None))
-            keep = service.pipeline._commit  # noqa: SLF001 (the rows are needed for the reference)
+            keep = service.pipeline.committer._commit  # noqa: SLF001 (the rows are needed for the reference)
 
             def commit(group: list[Batch]) -> None:
                 captured.extend(group)
                 keep(group)
 
-            service.pipeline._commit = commit  # type: ignore[method-assign]  # noqa: SLF001
+            service.pipeline.committer._commit = commit  # type: ignore[method-assign]  # noqa: SLF001
             began = time.perf_counter()
             try:
                 backfill(service, lambda _progress: None)

@@ -125,11 +125,15 @@ class Adopter:
             known.setdefault(checkpoint.family, []).append(checkpoint)
             own.setdefault(checkpoint.file_id, checkpoint)
         self._foreign_roots = self._store.other_live_roots() if self._defaults.defer else {}
+        mine = [own[found.observed.file_id] for found in unknown if found.observed.file_id in own]
+        going_on = [checkpoint.generation for checkpoint in mine if checkpoint.state == "active"]
+        claimed = self._store.claim(going_on) if going_on else []
+        self._claimed = {checkpoint.generation: checkpoint for checkpoint in claimed}
         for found in unknown:
             candidates = known.setdefault(stored_path(found.family), [])
-            mine = own.get(found.observed.file_id)
-            if mine is not None and mine not in candidates:  # renamed to a name of another family
-                candidates = [mine, *candidates]
+            known_as = own.get(found.observed.file_id)
+            if known_as is not None and known_as not in candidates:  # renamed to a name of another family
+                candidates = [known_as, *candidates]
             try:
                 follower = self._adopt(found, candidates)
             except (SourceError, CheckpointMoved) as error:
@@ -200,7 +204,7 @@ class Adopter:
         if own is not None and own.state == "suspended":
             return None
         if own is not None and own.state == "active":
-            return self._claim(found, own)
+            return self._go_on(found, own)
         if own is not None and own.state == "finished" and is_unchanged(own, observed):
             self.settle(observed)
             return None
@@ -237,12 +241,11 @@ class Adopter:
         before = (found.observed.size_bytes, found.observed.mtime_ns)
         return is_rotated_name(found.observed.path) and found.file.stamp() != before
 
-    def _claim(self, found: _Unknown, known: Checkpoint) -> Follower | None:
-        claimed = self._store.claim([known.generation])
-        if not claimed:
+    def _go_on(self, found: _Unknown, known: Checkpoint) -> Follower | None:
+        if known.generation not in self._claimed:
             self._leave(found, known.owner)
             return None
-        return self._follow(found, claimed[0])
+        return self._follow(found, self._claimed[known.generation])
 
     def _continue(self, found: _Unknown, known: Checkpoint) -> Follower | None:
         claimed = self._store.claim([known.generation])
