@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -118,11 +119,12 @@ class Adopter:
                     found.file.close()
 
     def _adopt_all(self, unknown: Sequence[_Unknown], followers: list[Follower]) -> None:
-        known: dict[str, list[Checkpoint]] = {}
+        known: defaultdict[str, list[Checkpoint]] = defaultdict(list)
         own: dict[FileId, Checkpoint] = {}
-        families = sorted({stored_path(found.family) for found in unknown})
+        live_names = {found.observed.path: self._live_names(found.observed.path) for found in unknown}
+        families = sorted({stored_path(name) for names in live_names.values() for name in names})
         for checkpoint in self._store.families(families, [_key(found.observed) for found in unknown]):
-            known.setdefault(checkpoint.family, []).append(checkpoint)
+            known[checkpoint.family].append(checkpoint)
             own.setdefault(checkpoint.file_id, checkpoint)
         self._foreign_roots = self._store.other_live_roots() if self._defaults.defer else {}
         mine = [own[found.observed.file_id] for found in unknown if found.observed.file_id in own]
@@ -130,7 +132,7 @@ class Adopter:
         claimed = self._store.claim(going_on) if going_on else []
         self._claimed = {checkpoint.generation: checkpoint for checkpoint in claimed}
         for found in unknown:
-            candidates = known.setdefault(stored_path(found.family), [])
+            candidates = [one for name in live_names[found.observed.path] for one in known[stored_path(name)]]
             known_as = own.get(found.observed.file_id)
             if known_as is not None and known_as not in candidates:  # renamed to a name of another family
                 candidates = [known_as, *candidates]
@@ -142,7 +144,7 @@ class Adopter:
             if follower is not None:
                 followers.append(follower)
                 self._held[follower.checkpoint.generation] = follower.file
-                _renew(known[stored_path(found.family)], follower.checkpoint)
+                _renew(known, follower.checkpoint)
 
     def reload(self, generations: Sequence[int]) -> list[Checkpoint]:
         """Checkpoints as the database has them now, of the generations that are (again) ours."""
@@ -167,21 +169,26 @@ class Adopter:
         self._said.intersection_update(paths)
 
     def family_of(self, path: str) -> str:
-        """The live name that a path belongs to.
+        """The live name that a path belongs to: of those that it may belong to, the nearest that is there."""
+        live_names = self._live_names(path)
+        return next((name for name in live_names if os.path.lexists(name)), live_names[0])
 
-        Rotated files that stand in a folder without their live name (logrotate's `olddir`) belong to the nearest live
-        name in a folder above.
+    def _live_names(self, path: str) -> list[str]:
+        """The live names that a path may belong to.
+
+        Rotated files that stand in a folder without their live name (logrotate's `olddir`) belong to one in a folder
+        above, which need not be there at the moment.
         """
         own = family(path)
         root = self._root_of(path)
+        names = [own]
         if own == path or root is None or os.path.lexists(own):
-            return own
+            return names
         folder, name = os.path.split(own)
         while len(folder) > len(root.rstrip("/")):
             folder = os.path.dirname(folder)
-            if os.path.lexists(os.path.join(folder, name)):
-                return os.path.join(folder, name)
-        return own
+            names.append(os.path.join(folder, name))
+        return names
 
     # -----------------------------------------------------------------------------------------------------------------
 
@@ -307,9 +314,11 @@ def _just_changed(observed: Observed) -> bool:
     return time.time_ns() - observed.mtime_ns < _WRITING_NS
 
 
-def _renew(candidates: list[Checkpoint], now: Checkpoint) -> None:
+def _renew(known: dict[str, list[Checkpoint]], now: Checkpoint) -> None:
     """Of several copies found together only one is read: the others are compared with what is known now."""
-    candidates[:] = [now, *(known for known in candidates if known.generation != now.generation)]
+    for checkpoints in known.values():
+        checkpoints[:] = [other for other in checkpoints if other.generation != now.generation]
+    known[now.family].insert(0, now)
 
 
 def _is_copy_of_unproven(found: _Unknown, candidates: Iterable[Checkpoint], surroundings: Surroundings) -> bool:

@@ -7,7 +7,7 @@ After any error of a commit everything in memory is dropped and read again from 
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -112,8 +112,9 @@ class Pipeline:
             follower.missed_sweeps = 0 if key in seen else follower.missed_sweeps + 1
         self._room.left_out = False
         self._adopter.forget_all_but(seen.keys(), seen.values())
-        self._adopt(unknown)
-        self._adopt_removed(seen)
+        removed = [file for key, file in self.waiting.items() if key not in seen and key not in self.followers]
+        self._adopt(unknown, removed)
+        self._let_go_of_waiting()
         self._finish_quiet()
         self._sweeps += 1
         if self._sweeps % BURY_EVERY_SWEEPS == GONE_AFTER_SWEEPS:
@@ -121,6 +122,8 @@ class Pipeline:
 
     def look(self, paths: Iterable[str]) -> set[Key]:
         """Adopt what is new among some paths, without looking at the whole tree; gives the files that stand there."""
+        if self.waiting:  # an archive among the paths may be of a file that only they have
+            self.sweep()
         include = self._settings.include
         keys: set[Key] = set()
         unknown = []
@@ -146,23 +149,13 @@ class Pipeline:
     def _paths(self) -> Iterator[str]:
         return (found.path for found in self._tree.look())
 
-    def _adopt(self, paths: list[str]) -> None:
-        if not paths:
+    def _adopt(self, paths: list[str], removed: list[files.PlainFile] | None = None) -> None:
+        """Begin to read what is to be read of some paths, and of files that no name leads to any more."""
+        if not paths and not removed:
             return
         self.committer.flush()
-        chosen = self._room.choose(paths)
-        held = self._held()
-        self._begin(self.committer.call(lambda: self._adopter.adopt(chosen, held)))
-
-    def _adopt_removed(self, seen: Mapping[Key, str]) -> None:
-        """Files that came and went while the database did not answer."""
-        removed = [file for key, file in self.waiting.items() if key not in seen and key not in self.followers]
-        if removed:
-            held = self._held()
-            self._begin(self.committer.call(lambda: self._adopter.adopt([], held, removed)))
-        for file in self.waiting.values():
-            file.close()
-        self.waiting.clear()
+        chosen, gone, held = self._room.choose(paths), removed or [], self._held()
+        self._begin(self.committer.call(lambda: self._adopter.adopt(chosen, held, gone)))
 
     def hold(self) -> None:
         """While the database does not answer: open what is new, to have it when it is removed before it can be read."""
@@ -173,6 +166,11 @@ class Pipeline:
                 return
             with contextlib.suppress(SourceError):
                 self.waiting[key] = files.PlainFile(path)
+
+    def _let_go_of_waiting(self) -> None:
+        for file in self.waiting.values():
+            file.close()
+        self.waiting.clear()
 
     def _held(self) -> dict[int, files.LogFile]:
         return {follower.checkpoint.generation: follower.file for follower in self.followers.values()}
@@ -344,7 +342,7 @@ class Pipeline:
     def close(self) -> None:
         """Give back threads and descriptors. What was read and not committed is read again next time."""
         self.committer.close()
-        for file in (*self.waiting.values(), *(follower.file for follower in self.followers.values())):
-            file.close()
-        self.waiting.clear()
+        self._let_go_of_waiting()
+        for follower in self.followers.values():
+            follower.file.close()
         self.followers.clear()
