@@ -352,7 +352,10 @@ def dead_letter(
     `data` None: they are not in memory any more (the line was held since an earlier batch). Then both are empty, for no
     hash is better than that of other bytes. `end` is `start` where nobody knows it any more.
     """
-    kept, digest = (b"", b"") if data is None else (redact_bytes(data), hashlib.sha256(data).digest())
+    kept, digest = b"", b""
+    if data is not None:
+        kept = redact_bytes(data if rejected.kept is None else rejected.kept)
+        digest = hashlib.sha256(data).digest()
     return (
         context.generation, start, end, context.path, rejected.reason[:64], rejected.detail,
         kept, digest, context.parser, context.parser_version, at,

@@ -17,6 +17,7 @@ from parsers.events import (
 )
 
 _SAID = ("timestamp", "time_quality", "station", "service", "host", "pid", "run_id", "seq")
+_ASIDE = frozenset((*_SAID, "kept"))  # said elsewhere, or not for people
 _PROGRESS = ("frame", "fps", "q", "size_bytes", "time_seconds", "bitrate_kbps", "speed", "dup", "drop", "final")
 
 
@@ -75,7 +76,7 @@ def _message(message: FfmpegMessage) -> dict[str, Any]:
 
 
 def _own_fields(parsed: Parsed) -> dict[str, Any]:
-    return {field.name: _plain(getattr(parsed, field.name)) for field in fields(parsed) if field.name not in _SAID}
+    return {field.name: _plain(getattr(parsed, field.name)) for field in fields(parsed) if field.name not in _ASIDE}
 
 
 def _said(parsed: Parsed) -> dict[str, Any]:

@@ -80,6 +80,7 @@ class _Said(Struct, frozen=True, kw_only=True, gc=False):
     pid: int | None = None
     run_id: str | None = None
     seq: int | None = None
+    kept: bytes | None = None
 
 
 class TrackStarted(_Said, frozen=True, kw_only=True, gc=False):
@@ -240,7 +241,7 @@ class Rejected(Struct, frozen=True, kw_only=True, gc=False):
 
     `reason` is a stable word (bad_json, not_an_object, invalid_utf8, too_long, too_deep, missing_field, wrong_type …);
     `detail` a sentence for a person, free of the line's own secrets. `run_id` and `seq`: the writer's, where the line could
-    be read that far.
+    be read that far. `kept`: the line's bytes without the secrets that only the parser knows, where it knows any.
     """
 
     kind: ClassVar[str] = "rejected"
@@ -248,6 +249,7 @@ class Rejected(Struct, frozen=True, kw_only=True, gc=False):
     detail: str
     run_id: str | None = None
     seq: int | None = None
+    kept: bytes | None = None
 
 
 Event: TypeAlias = (

@@ -142,7 +142,8 @@ class FfmpegParser:
         return [Outcome(held.start, held.end, Disposition.STORED, (held.message,))]
 
     def _reject(self, line: RawLine, reason: str, detail: str) -> list[Outcome]:
-        return self._emit(line, Disposition.DEAD_LETTER, Rejected(reason=reason, detail=detail))
+        kept = self._keys.redact(line.data.decode("latin-1"), learn=False).encode("latin-1", "replace")
+        return self._emit(line, Disposition.DEAD_LETTER, Rejected(reason=reason, detail=detail, kept=kept))
 
     def _expects_data(self) -> bool:
         """Whether the header is at a place where only data can stand, whatever it looks like."""

@@ -359,3 +359,11 @@ def test_a_key_is_masked_where_it_stands_bare_also_after_a_restart() -> None:
     (message,) = messages(events([*outcomes, *parser.finish()]))
     assert message.message == "stream *** is gone"
     assert "secretkey42" not in message.template
+
+
+def test_a_dead_letter_keeps_no_key_that_stands_bare_in_it() -> None:
+    parser = FfmpegParser()
+    feed(parser, lines_of(HEADER + STATS.format(1)))
+    outcomes = feed(parser, lines_of("stream secretkey42 \0\0\0\0 is gone\n"))
+    (rejected,) = [parsed for outcome in outcomes for parsed in outcome.parsed if isinstance(parsed, Rejected)]
+    assert rejected.kept == b"stream *** \0\0\0\0 is gone"
