@@ -25,7 +25,8 @@ from ingest.batch import (
 )
 from ingest.identity import NOTHING
 from ingest.loading import load_rows
-from ingest.rows import Arrival, BatchBuilder, FileContext
+from ingest.line_clock import Arrival
+from ingest.rows import BatchBuilder, FileContext
 from ingest.sampling import EncoderTracker
 from parsers.events import RawLine, Severity
 from parsers.registry import create

@@ -12,7 +12,8 @@ from ingest.backoff import FIRST_SECONDS, LONGEST_SECONDS, delay_seconds
 from ingest.batch import ERROR_COLUMNS, METRIC_COLUMNS, PLAY_COLUMNS, Batch, Move
 from ingest.fit import play_key, track_key
 from ingest.identity import NOTHING
-from ingest.rows import Arrival, BatchBuilder, FileContext
+from ingest.line_clock import Arrival
+from ingest.rows import BatchBuilder, FileContext
 from ingest.sampling import EncoderTracker
 from parsers.events import (
     Disposition,
