@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from ingest.database import translate
 from ingest.queries import load
+from ingest.supervisor import Supervisor
 
 ENTRIES_AT_ONCE = 500
 # A backfill's worth of plays: the planner is told how large the tables have become.
 ANALYZE_FROM_PLAYS = 2000
 MERGE_WITHIN = timedelta(minutes=10)
+# One statement may derive a year of plays.
+PATIENCE = 10.0
 
 _SQL = load("ingest", "bookkeeper.sql")
 
@@ -45,10 +46,14 @@ class Bookkeeper:
     Args:
         connect: opens a connection; called again after every error.
         thresholds: for implied ends.
+        supervisor: ends calls that nobody answers.
     """
 
-    def __init__(self, connect: Callable[[], Connection], thresholds: Thresholds) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection], thresholds: Thresholds, supervisor: Supervisor | None = None
+    ) -> None:
         self._connect = connect
+        self._supervisor = supervisor or Supervisor()
         self._thresholds = thresholds
         self._connection: Connection | None = None
 
@@ -64,13 +69,11 @@ class Bookkeeper:
         if self._connection is None:
             self._connection = self._connect()
         try:
-            with self._connection.cursor() as cursor:
-                taken = self._work(cursor)
-            self._connection.commit()
-        except psycopg2.Error as error:
+            with self._supervisor.transaction(self._connection, PATIENCE) as cursor:
+                return self._work(cursor)
+        except BaseException:
             self.close()
-            raise translate(error) from error
-        return taken
+            raise
 
     def work_all(self) -> int:
         """Work until the queue is empty; gives how many entries were taken."""

@@ -1,5 +1,7 @@
 """Applying schema.sql and finding out whether a database has it. Migrates nothing."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -23,20 +25,33 @@ class _Column(NamedTuple):
     not_null: bool
 
 
-def ready_connection(config: LoggingConfig, application_name: str, *, autocommit: bool = False) -> Connection:
+def ready_connection(
+    config: LoggingConfig,
+    application_name: str,
+    *,
+    autocommit: bool = False,
+    watch: Callable[[Connection], AbstractContextManager[object]] = nullcontext,
+) -> Connection:
     """A connection to a database whose schema this program knows.
 
     The embedded server's database gets the schema when it has none; any other one is left as it is.
+
+    Args:
+        config: says which server.
+        application_name: shown by the server (pg_stat_activity).
+        autocommit: every statement is a transaction of its own.
+        watch: entered while the server is asked; may end that by shutting the connection's socket.
 
     Raises:
         DatabaseError: see `ingest.database.connect` and `require`.
     """
     connection = connect(config, application_name=application_name)
     try:
-        if config.embedded and version(connection) is None:
-            apply(connection)
-        require(connection)
-        connection.rollback()
+        with watch(connection):
+            if config.embedded and version(connection) is None:
+                apply(connection)
+            require(connection)
+            connection.rollback()
         connection.autocommit = autocommit
     except BaseException:
         connection.close()

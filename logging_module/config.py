@@ -76,6 +76,7 @@ class LoggingConfig(BaseModel):
     db_max_overflow: int = 10
     db_pool_timeout: int = 30
     db_pool_recycle: int = 3600
+    database_timeout_seconds: float = 60.0
 
     play_history_retention_days: int = 90
     error_log_retention_days: int = 30

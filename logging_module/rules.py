@@ -113,6 +113,7 @@ _RULES: dict[str, Rule] = {
     "db_pool_recycle": Rule(
         lambda value: value == -1 or value >= 1, "a whole number of seconds from 1, or -1 for never"
     ),
+    "database_timeout_seconds": _seconds(1, 86_400),
     "play_history_retention_days": _DAYS,
     "error_log_retention_days": _DAYS,
     "metrics_retention_days": _DAYS,
