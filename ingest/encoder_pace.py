@@ -53,9 +53,11 @@ class Pace:
             wall_seconds: a clock that goes on whether the encoder does or not; None where there is none.
         """
         before, self._mark = self._mark, [wall_seconds, event.time_seconds, event.size_bytes]
-        if before is None or event.time_seconds is None or before[1] is None:
+        if before is None or event.time_seconds is None:
             return Rates(None, None)
         wall, stood_at, size = before
+        if stood_at is None:
+            return Rates(None, None)
         passed = event.time_seconds - stood_at
         speed = kbps = None
         if wall is not None and wall_seconds is not None and wall_seconds - wall >= _SHORTEST_SECONDS and passed >= 0:

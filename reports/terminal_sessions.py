@@ -107,7 +107,7 @@ def _end(row: dict[str, Any]) -> str:
         return f"running, silent for {duration(row['silent_seconds'])}"
     if row["signal"]:
         return f"signal {row['signal']}"
-    return row["end_kind"] + (f" ({row['exit_guess']})" if row["exit_guess"] > 0 else "")
+    return str(row["end_kind"]) + (f" ({row['exit_guess']})" if row["exit_guess"] > 0 else "")
 
 
 def _back(row: dict[str, Any]) -> str:

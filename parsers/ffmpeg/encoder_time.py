@@ -92,7 +92,7 @@ def _reach(found: "re.Match[bytes]", runs: Runs) -> None:
 
 
 def _seconds(hours: bytes, minutes: bytes, seconds: bytes) -> float:
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    return (int(hours) * 360_000 + int(minutes) * 6_000 + int(seconds[:2]) * 100 + int(seconds[3:])) / 100
 
 
 def _run_seconds(time_seconds: float | None, speed: float | None, elapsed_seconds: float | None) -> float | None:

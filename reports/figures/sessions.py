@@ -44,9 +44,9 @@ class SessionFigures(Figures):
             time_quality; end_kind (running, finished, signal, failed, killed), health by what FFmpeg said (ok,
             degraded, failed), continued (it went on in another file), signal (0: none), exit_guess (-1: cannot
             be told), cause, cause_category; first_progress_at, last_progress_at, inputs, outputs, progress_count,
-            frames, size_bytes, out_time_seconds, speed_average, speed_worst, dup_frames, drop_frames; warning_count, error_count,
-            stall_count, stall_seconds; next_session_key, restart_seconds (to the next session's first line),
-            silent_seconds (from the last progress to the next session's first).
+            frames, size_bytes, out_time_seconds, speed_average, speed_worst, dup_frames, drop_frames; warning_count,
+            error_count, stall_count, stall_seconds; next_session_key, restart_seconds (to the next session's first
+            line), silent_seconds (from the last progress to the next session's first).
 
         Raises:
             RangeError: the window makes no sense.

@@ -80,7 +80,8 @@ def encoder(log: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
 
 def test_the_outage_of_a_live_stream(database: Database, tmp_path: Path) -> None:
     def has(condition: str, count: int) -> bool:
-        return database.rows(f"SELECT count(*) FROM stream_sessions WHERE {condition}")[0][0] == count
+        found = database.rows(f"SELECT count(*) FROM stream_sessions WHERE {condition}")
+        return bool(found[0][0] == count)
 
     port, log = free_port(), database.config.log_path / "ffmpeg.log"
     codes = []

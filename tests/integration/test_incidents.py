@@ -276,6 +276,6 @@ def test_what_other_logs_say_in_their_context_is_no_incident(database: Database)
 
 def render(analytics: Analytics) -> str:
     """What `radiolog sessions` shows."""
-    console = Console(width=250, file=io.StringIO())
-    console.print(render_sessions(analytics, days=1))
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    shown = io.StringIO()
+    Console(width=250, file=shown).print(render_sessions(analytics, days=1))
+    return shown.getvalue()
