@@ -14,7 +14,7 @@ from parsers.lines import MAX_LINE_BYTES, LineSplitter
 
 MARK_BYTES = 4
 
-_Decoder = Callable[[bytes, str, bool], tuple[str, int]]
+_Decoder = Callable[[bytes, str], tuple[str, int]]  # leaves what is cut off at the end
 _DECODERS: dict[str, _Decoder] = {"utf-16-le": codecs.utf_16_le_decode, "utf-16-be": codecs.utf_16_be_decode}
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _NO_CHARACTER = b"\xff"  # never valid UTF-8: parsers make U+FFFD of it, and mark the line
@@ -66,7 +66,7 @@ def encoding_of(head: bytes) -> str:
 
 def to_utf8(data: bytes, encoding: str) -> bytes:
     """The beginning of a file as `splitter_for` hands it on, without what is cut off at its end."""
-    return _utf8(_DECODERS[encoding](data, "surrogatepass", False)[0]) if encoding else data
+    return _utf8(_DECODERS[encoding](data, "surrogatepass")[0]) if encoding else data
 
 
 def splitter_for(
@@ -138,7 +138,7 @@ class Utf16Splitter:
     def feed(self, chunk: bytes) -> Iterator[RawLine]:
         """Take the next bytes and yield the lines that they complete."""
         data = self._half + chunk
-        text, taken = self._decode(data, "surrogatepass", False)
+        text, taken = self._decode(data, "surrogatepass")
         self._half = data[taken:]
         yield from self._feed(_utf8(text), taken)
 

@@ -7,13 +7,21 @@ from parsers.events import RawLine
 
 MAX_LINE_BYTES = 1 << 20
 KEPT_BYTES_OF_LONG_LINE = 1 << 16
+# So many NUL bytes at a line's beginning are a hole: no text has them, not even UTF-32.
+HOLE_BYTES = 8
 
 _ANY_END = re.compile(rb"\r\n|\r|\n")
 _LF_END = re.compile(rb"\r?\n")
+_NULS = re.compile(rb"\0*")
+_HOLE = bytes(HOLE_BYTES)
 
 
 class LineSplitter:
-    r"""Cuts a stream of bytes into `RawLine`s that tile it.
+    r"""Cuts a stream of bytes into `RawLine`s that tile it, together with its holes.
+
+    A hole is a run of NUL bytes before a line: what a writer without O_APPEND leaves when its file is truncated under
+    it, mostly sparse, and up to gigabytes. It belongs to no line; `take_holes` gives it. Once a byte follows it, it is
+    consumed. NUL bytes within a line are the line's.
 
     Args:
         offset: byte offset in the file of the first byte that will be fed.
@@ -27,19 +35,38 @@ class LineSplitter:
         self._buffer = b""
         self._skipped_bytes = 0  # of the over-long line in progress, beyond what the buffer keeps
         self._held_cr = b""  # a `\r` behind them, which may belong to the line's end
+        self._hole_bytes = 0  # of the hole in progress; then there is no half line
+        self._holes: list[tuple[int, int]] = []
         self._splits_at_cr = splits_at_cr
         self._max_line_bytes = max_line_bytes
         self._kept_bytes = min(KEPT_BYTES_OF_LONG_LINE, max_line_bytes)
 
     @property
     def offset(self) -> int:
-        """Offset of the first byte that is not yet part of an emitted line: what a checkpoint may claim."""
+        """Offset of the first byte that is not yet part of an emitted line or hole: what a checkpoint may claim."""
         return self._start
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes of the half line that waits for its end."""
-        return len(self._buffer) + self._skipped_bytes + len(self._held_cr)
+        """Bytes of the half line, or of the hole, that waits for its end."""
+        return len(self._buffer) + self._skipped_bytes + len(self._held_cr) + self._hole_bytes
+
+    @property
+    def passes_nuls(self) -> bool:
+        """Whether NUL bytes that come now change nothing: in a hole, and in the rest of an over-long line."""
+        return bool(self._hole_bytes or (self._skipped_bytes and not self._held_cr))
+
+    def pass_nuls(self, count: int) -> None:
+        """Take so many NUL bytes as fed. Only where `passes_nuls`."""
+        if self._hole_bytes:
+            self._hole_bytes += count
+        else:
+            self._skipped_bytes += count
+
+    def take_holes(self) -> list[tuple[int, int]]:
+        """Holes, as offsets from and to, that were passed since this was last asked."""
+        holes, self._holes = self._holes, []
+        return holes
 
     def feed(self, chunk: bytes) -> Iterator[RawLine]:
         """Take the next bytes and yield the lines that they complete."""
@@ -50,11 +77,15 @@ class LineSplitter:
             yield done
         data = self._buffer + chunk
         self._buffer = b""
-        yield from self._split_any(data) if self._splits_at_cr else self._split_lf(data)
+        if self._hole_bytes or b"\0" in data:
+            yield from self._split_around_holes(data)
+        else:
+            yield from self._split(data)
         self._bound()
 
     def flush(self) -> Iterator[RawLine]:
         """The file is finished: yield what is left as a line without terminator, if there is any."""
+        self._end_hole()
         if not self.pending_bytes:
             return
         end = self._start + self.pending_bytes
@@ -70,6 +101,41 @@ class LineSplitter:
         line = RawLine(self._start, end, data, terminator)
         self._start = end
         return line
+
+    def _split(self, data: bytes) -> Iterator[RawLine]:
+        return self._split_any(data) if self._splits_at_cr else self._split_lf(data)
+
+    def _split_around_holes(self, data: bytes) -> Iterator[RawLine]:
+        """Split data that begins at a line's beginning, or in a hole, and may hold holes."""
+        at = 0
+        while True:
+            match = _NULS.match(data, at)
+            behind = match.end() if match else at
+            if self._hole_bytes or behind - at >= HOLE_BYTES:
+                self._hole_bytes += behind - at
+                if behind == len(data):
+                    return
+                self._end_hole()
+                at = behind
+            end = self._before_hole(data, at)
+            yield from self._split(data[at:end])
+            if end == len(data):
+                return
+            if self._buffer:  # ends with a `\r`, and no `\n` follows
+                yield self._line(self._start + len(self._buffer), self._buffer[:-1], b"\r")
+                self._buffer = b""
+            at = end
+
+    def _before_hole(self, data: bytes, at: int) -> int:
+        """Where a line ends, at or behind `at`, that a hole follows; the end of the data when none does."""
+        ends = (b"\n", b"\r") if self._splits_at_cr else (b"\n",)
+        return min((found + 1 for end in ends if (found := data.find(end + _HOLE, at)) >= 0), default=len(data))
+
+    def _end_hole(self) -> None:
+        if self._hole_bytes:
+            end = self._start + self._hole_bytes
+            self._holes.append((self._start, end))
+            self._start, self._hole_bytes = end, 0
 
     def _split_lf(self, data: bytes) -> Iterator[RawLine]:
         parts = data.split(b"\n")
@@ -98,7 +164,7 @@ class LineSplitter:
 
     def _bound(self) -> None:
         """Keep only the beginning of a line that is already too long, whatever may still come."""
-        if len(self._buffer) > self._max_line_bytes + 1:
+        if len(self._buffer) > max(self._max_line_bytes + 1, HOLE_BYTES):
             self._held_cr = b"\r" if self._buffer.endswith(b"\r") else b""
             self._skipped_bytes = len(self._buffer) - self._kept_bytes - len(self._held_cr)
             self._buffer = self._buffer[: self._kept_bytes]

@@ -1,65 +1,114 @@
 """LineSplitter: the same lines however the bytes arrive, and lines that tile the file."""
 
 import re
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.events import RawLine
-from parsers.lines import KEPT_BYTES_OF_LONG_LINE, MAX_LINE_BYTES, LineSplitter
+from parsers.lines import HOLE_BYTES, KEPT_BYTES_OF_LONG_LINE, MAX_LINE_BYTES, LineSplitter
 
-PIECES = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\x85", b"\xe2\x80\xa8", b""]))
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            b"a",
+            b"bc",
+            b"\n",
+            b"\r",
+            b"\r\n",
+            b"\0",
+            b"\xff",
+            b"\x85",
+            b"\xe2\x80\xa8",
+            b"",
+            bytes(5),
+            bytes(8),
+            bytes(30),
+        ]
+    )
+)
 DATA = PIECES.map(b"".join)
+Hole: TypeAlias = tuple[int, int]
+
+
+def split_with_holes(
+    chunks: list[bytes], *, splits_at_cr: bool = False, offset: int = 0, limit: int = 1 << 20
+) -> list[RawLine | Hole]:
+    """Lines and holes in their order in the file."""
+    splitter = LineSplitter(offset, splits_at_cr=splits_at_cr, max_line_bytes=limit)
+    found: list[RawLine | Hole] = []
+    for chunk in chunks:
+        for line in splitter.feed(chunk):
+            found += [*splitter.take_holes(), line]
+        found += splitter.take_holes()
+        end = found[-1] if found else (offset, offset)
+        assert splitter.offset == (end.end if isinstance(end, RawLine) else end[1])
+    for line in splitter.flush():
+        found += [*splitter.take_holes(), line]
+    return found + splitter.take_holes()
 
 
 def split(chunks: list[bytes], *, splits_at_cr: bool = False, offset: int = 0, limit: int = 1 << 20) -> list[RawLine]:
-    splitter = LineSplitter(offset, splits_at_cr=splits_at_cr, max_line_bytes=limit)
-    lines = [line for chunk in chunks for line in splitter.feed(chunk)]
-    return lines + list(splitter.flush())
+    found = split_with_holes(chunks, splits_at_cr=splits_at_cr, offset=offset, limit=limit)
+    return [item for item in found if isinstance(item, RawLine)]
 
 
 def chunked(data: bytes, size: int) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def assert_tiles(lines: list[RawLine], data: bytes, offset: int) -> None:
+def assert_tiles(found: list[RawLine | Hole], data: bytes, offset: int) -> None:
     at = offset
-    for line in lines:
-        assert line.start == at
-        assert line.end > line.start
-        whole = data[line.start - offset : line.end - offset]
-        assert whole.startswith(line.data)
-        assert whole.endswith(line.terminator)
-        assert line.clipped or whole == line.data + line.terminator
-        at = line.end
+    for item in found:
+        if isinstance(item, tuple):
+            start, end = item
+            assert end - start >= HOLE_BYTES
+            assert data[start - offset : end - offset].strip(b"\0") == b""
+        else:
+            start, end = item.start, item.end
+            whole = data[start - offset : end - offset]
+            assert whole.startswith(item.data)
+            assert whole.endswith(item.terminator)
+            assert item.clipped or whole == item.data + item.terminator
+        assert start == at
+        assert end > start
+        at = end
     assert at == offset + len(data)
 
 
 @given(DATA, st.booleans(), st.integers(0, 10**12))
-def test_lines_tile_the_input(data: bytes, splits_at_cr: bool, offset: int) -> None:
-    lines = split([data], splits_at_cr=splits_at_cr, offset=offset)
+def test_lines_and_holes_tile_the_input(data: bytes, splits_at_cr: bool, offset: int) -> None:
+    found = split_with_holes([data], splits_at_cr=splits_at_cr, offset=offset)
 
-    assert_tiles(lines, data, offset)
-    assert not any(line.clipped for line in lines)
+    assert_tiles(found, data, offset)
+    assert not any(isinstance(item, RawLine) and item.clipped for item in found)
+    assert not any(isinstance(item, RawLine) and item.data.startswith(bytes(HOLE_BYTES)) for item in found)
 
 
 @given(DATA, st.booleans())
 def test_every_chunk_size_gives_the_same_lines(data: bytes, splits_at_cr: bool) -> None:
-    whole = split([data], splits_at_cr=splits_at_cr)
+    whole = split_with_holes([data], splits_at_cr=splits_at_cr)
 
     for size in range(1, len(data) + 1):
-        assert split(chunked(data, size), splits_at_cr=splits_at_cr) == whole
+        assert split_with_holes(chunked(data, size), splits_at_cr=splits_at_cr) == whole
 
 
 @given(st.lists(DATA, max_size=8), st.booleans())
 def test_any_chunking_gives_the_same_lines(chunks: list[bytes], splits_at_cr: bool) -> None:
-    assert split(chunks, splits_at_cr=splits_at_cr) == split([b"".join(chunks)], splits_at_cr=splits_at_cr)
+    whole = split_with_holes([b"".join(chunks)], splits_at_cr=splits_at_cr)
+
+    assert split_with_holes(chunks, splits_at_cr=splits_at_cr) == whole
+
+
+def without_hole(part: bytes) -> bytes:
+    return part.lstrip(b"\0") if part.startswith(bytes(HOLE_BYTES)) else part
 
 
 @given(DATA)
 def test_without_cr_only_a_line_feed_ends_a_line(data: bytes) -> None:
-    parts = data.split(b"\n")
+    parts = [without_hole(part) for part in data.split(b"\n")]
     expected = [part.removesuffix(b"\r") for part in parts[:-1]] + [part for part in parts[-1:] if part]
 
     assert [line.data for line in split([data])] == expected
@@ -67,7 +116,7 @@ def test_without_cr_only_a_line_feed_ends_a_line(data: bytes) -> None:
 
 @given(DATA)
 def test_with_cr_each_of_the_three_ends_ends_a_line(data: bytes) -> None:
-    parts = re.split(rb"\r\n|\r|\n", data)
+    parts = [without_hole(part) for part in re.split(rb"\r\n|\r|\n", data)]
     expected = parts[:-1] + [part for part in parts[-1:] if part]
 
     assert [line.data for line in split([data], splits_at_cr=True)] == expected
@@ -79,9 +128,10 @@ def test_a_limit_bounds_every_line_and_loses_no_offset(
 ) -> None:
     whole = split([data], splits_at_cr=splits_at_cr)
 
-    limited = split(chunked(data, chunk_size), splits_at_cr=splits_at_cr, limit=limit)
+    found = split_with_holes(chunked(data, chunk_size), splits_at_cr=splits_at_cr, limit=limit)
 
-    assert_tiles(limited, data, 0)
+    assert_tiles(found, data, 0)
+    limited = [item for item in found if isinstance(item, RawLine)]
     assert [(line.start, line.end) for line in limited] == [(line.start, line.end) for line in whole]
     assert all(short.data == full.data for short, full in zip(limited, whole, strict=True) if len(full.data) <= limit)
 
@@ -179,3 +229,58 @@ def test_many_tiny_lines_come_out_one_by_one() -> None:
 
     assert len(lines) == 100_000
     assert lines[-1] == RawLine(199_998, 200_000, b"a")
+
+
+def test_a_hole_waits_for_the_byte_behind_it() -> None:
+    """Half a hole, or one at a file's end, is not consumed: more of it may come."""
+    splitter = LineSplitter(100)
+
+    assert list(splitter.feed(b"a\n" + bytes(20))) == [RawLine(100, 102, b"a")]
+    assert (splitter.offset, splitter.pending_bytes, splitter.take_holes()) == (102, 20, [])
+
+    assert list(splitter.feed(bytes(20))) == []
+    assert (splitter.offset, splitter.pending_bytes, splitter.take_holes()) == (102, 40, [])
+
+    assert list(splitter.feed(b"b")) == []
+    assert (splitter.offset, splitter.pending_bytes, splitter.take_holes()) == (142, 1, [(102, 142)])
+
+    assert list(splitter.feed(b"\n")) == [RawLine(142, 144, b"b")]
+    assert splitter.take_holes() == []
+
+
+@pytest.mark.parametrize("splits_at_cr", [False, True])
+@pytest.mark.parametrize("in_line", [False, True])
+def test_nuls_that_are_passed_are_as_nuls_that_are_fed(splits_at_cr: bool, in_line: bool) -> None:
+    """In a hole, and in the rest of a line that is too long anyway."""
+    beginning, count = (b"x" * 200 if in_line else bytes(30)), 1000
+    fed = split_with_holes([beginning, bytes(count), b"end\nnext\n"], splits_at_cr=splits_at_cr, limit=100)
+
+    splitter = LineSplitter(splits_at_cr=splits_at_cr, max_line_bytes=100)
+    assert not splitter.passes_nuls
+    assert list(splitter.feed(beginning)) == []
+    assert splitter.passes_nuls
+    splitter.pass_nuls(count)
+    lines = list(splitter.feed(b"end\nnext\n"))
+
+    assert [*splitter.take_holes(), *lines] == fed
+
+
+def test_a_few_nuls_are_the_lines_business() -> None:
+    assert split([bytes(HOLE_BYTES - 1) + b"a\n"]) == [RawLine(0, HOLE_BYTES + 1, bytes(HOLE_BYTES - 1) + b"a")]
+    assert split([b"a" + bytes(100) + b"b\n"]) == [RawLine(0, 103, b"a" + bytes(100) + b"b")]
+    assert split([b"a\r" + bytes(100) + b"b\n"]) == [RawLine(0, 104, b"a\r" + bytes(100) + b"b")]
+    assert split([b"a\r" + bytes(100) + b"b\n"], splits_at_cr=True) == [
+        RawLine(0, 2, b"a", b"\r"),
+        RawLine(102, 104, b"b"),
+    ]
+
+
+def test_a_hole_takes_no_memory() -> None:
+    splitter = LineSplitter()
+    zeros = bytes(1 << 20)
+
+    for _ in range(100):
+        assert list(splitter.feed(zeros)) == []
+        assert splitter._buffer == b""
+    assert list(splitter.feed(b"good\n")) == [RawLine(100 << 20, (100 << 20) + 5, b"good")]
+    assert splitter.take_holes() == [(0, 100 << 20)]
