@@ -95,9 +95,8 @@ class LineClock:
             offset: of its first byte.
             arrival: of the bytes that were read last.
         """
-        session = getattr(event, "session", None)
-        if session is not None:
-            self._session = session
+        if type(event) is FfmpegMessage and event.session is not None:
+            self._session = event.session
         if event.timestamp is None and not arrival.live and not self._anchored():
             self._look_ahead(offset, arrival)
         if type(event) is FfmpegProgress:

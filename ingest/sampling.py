@@ -4,6 +4,7 @@ Pure: the time of a line is an argument. All that is remembered is a plain dict 
 """
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ingest.encoder_pace import Pace, Rates, Stall
@@ -21,6 +22,11 @@ SAMPLED: tuple[tuple[str, str, str], ...] = (
     ("ffmpeg_dup_frames", "dup", "frames"),
     ("ffmpeg_drop_frames", "drop", "frames"),
 )
+_NAMES = tuple(name for name, _, _ in SAMPLED)
+_VALUES = attrgetter(*(field for _, field, _ in SAMPLED))
+# The session's columns that hold what its last statistics line says.
+_TOTALS = ("frames", "size_bytes", "out_time_seconds", "fps", "speed_average", "dup_frames", "drop_frames")
+_TOTAL_VALUES = attrgetter("frame", "size_bytes", "time_seconds", "fps", "speed", "dup", "drop")
 LAG_METRIC = "ffmpeg_out_time_lag_seconds"
 SPEED_METRIC = "ffmpeg_current_speed"
 BITRATE_METRIC = "ffmpeg_current_bitrate_kbps"
@@ -184,13 +190,17 @@ class EncoderTracker:
         return session
 
     def _widen(self, event: FfmpegProgress) -> None:
-        for name, field, _ in SAMPLED:
-            value = _value(event, field)
+        ranges = self._ranges
+        for name, value in zip(_NAMES, _VALUES(event), strict=True):
             if value is None:
                 continue
-            known = self._ranges.get(name)
+            if name == "ffmpeg_q":
+                if not value:
+                    continue
+                value = value[0]  # noqa: PLW2901 (hot loop)
+            known = ranges.get(name)
             if known is None:
-                self._ranges[name] = [value, value]
+                ranges[name] = [value, value]
             elif value < known[0]:
                 known[0] = value
             elif value > known[1]:
@@ -200,20 +210,12 @@ class EncoderTracker:
         session = self._session
         assert session is not None  # noqa: S101 (the caller asked)
         session["progress_count"] += 1
-        session.setdefault("first_progress_at", at.isoformat())
-        if event.time_seconds is not None:
-            session.setdefault("first_out_time_seconds", event.time_seconds)
-        session["last_progress_at"] = at.isoformat()
-        for key, field in (
-            ("frames", "frame"),
-            ("size_bytes", "size_bytes"),
-            ("out_time_seconds", "time_seconds"),
-            ("fps", "fps"),
-            ("speed_average", "speed"),
-            ("dup_frames", "dup"),
-            ("drop_frames", "drop"),
-        ):
-            value = getattr(event, field)
+        session["last_progress_at"] = text = at.isoformat()
+        if "first_progress_at" not in session:
+            session["first_progress_at"] = text
+        if event.time_seconds is not None and "first_out_time_seconds" not in session:
+            session["first_out_time_seconds"] = event.time_seconds
+        for key, value in zip(_TOTALS, _TOTAL_VALUES(event), strict=True):
             if value is not None:
                 session[key] = value
         # Until a sample gives a current speed, the worst average stands in; that of the very start says nothing.

@@ -81,7 +81,7 @@ class FfmpegParser:
     def feed(self, line: RawLine) -> Sequence[Outcome]:
         """Take the next line."""
         data = line.data
-        stats = try_parse_stats(data, ends_with_newline=line.terminator[-1:] == b"\n")
+        stats = try_parse_stats(data, ends_with_newline=b"\n" in line.terminator)
         steady = self._steady
         if stats is not None and steady is not None and not stats.final:
             steady.last = stats

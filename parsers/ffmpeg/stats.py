@@ -13,11 +13,11 @@ _STATS = re.compile(
     rb"(?:frame= *(\d{1,18}) fps= *([\d.]{1,12}) )?"
     rb"(" + _Q + rb"L?(?:[0-9A-Fa-f]{32})?(?:L?PSNR=Y:\S+ U:\S+ V:\S+ \*:\S+ )?" + _Q + rb"L?)"
     rb"size= *(?:(-?\d{1,15})[kK]i?B|N/A)"
-    rb" time= *(?:(-?)(\d{1,9}):(\d\d):(\d\d)\.(\d\d)|N/A)"
+    rb" time= *(?:(-?)(\d{1,9}:\d\d):(\d\d\.\d\d)|N/A)"
     rb" bitrate= *(?:(-?[\d.]{1,18})kbits/s|N/A)"
     rb"(?: dup=(\d{1,18}) drop=(\d{1,18}))?"
     rb"(?: speed= *(?:(\d{1,9}(?:\.\d{1,9})?(?:e\+?\d\d)?)x|\S+))?"
-    rb"(?: elapsed= *(\d{1,9}):(\d\d):(\d\d)\.(\d\d))? *$"
+    rb"(?: elapsed= *(\d{1,9}:\d\d):(\d\d\.\d\d))? *$"
 )
 _Q_VALUE = re.compile(rb"q= *(-?\d{1,9}(?:\.\d{1,3})?) ")
 HOURS_BELIEVED = 100_000  # FFmpeg 6.0 prints INT64_MIN (-577014 hours) while no timestamp is known
@@ -41,12 +41,10 @@ def try_parse_stats(data: bytes, *, ends_with_newline: bool) -> FfmpegProgress |
     found = _STATS.match(data)
     if found is None:
         return None
-    frame, fps, q, size, sign, hours, minutes, seconds, cents, kbps, dup, drop, speed, e_h, e_m, e_s, e_c = (
-        found.groups()
-    )
+    frame, fps, q, size, sign, clock, rest, kbps, dup, drop, speed, run_clock, run_rest = found.groups()
     time_seconds: float | None = None
-    if hours is not None and (whole_hours := int(hours)) < HOURS_BELIEVED:
-        time_seconds = (whole_hours * 360_000 + int(minutes) * 6_000 + int(seconds) * 100 + int(cents)) / 100
+    if clock is not None and (whole := _clock_hundredths(clock)) < HOURS_BELIEVED * 360_000:
+        time_seconds = (whole + _hundredths(rest)) / 100
         if sign:
             time_seconds = -time_seconds
     try:
@@ -60,12 +58,20 @@ def try_parse_stats(data: bytes, *, ends_with_newline: bool) -> FfmpegProgress |
             speed=None if speed is None else float(speed),
             dup=None if dup is None else int(dup),
             drop=None if drop is None else int(drop),
-            elapsed_seconds=None if e_h is None else _hundredths(e_h, e_m, e_s, e_c) / 100,
+            elapsed_seconds=None if run_clock is None else (_clock_hundredths(run_clock) + _hundredths(run_rest)) / 100,
             final=ends_with_newline or b"L" in q,
         )
     except ValueError:  # what only looks like a number: 1.2.3
         return None
 
 
-def _hundredths(hours: bytes, minutes: bytes, seconds: bytes, cents: bytes) -> int:
-    return int(hours) * 360_000 + int(minutes) * 6_000 + int(seconds) * 100 + int(cents)
+# Lines come several a second: hours and minutes are nearly always those of the line before.
+@lru_cache(maxsize=64)
+def _clock_hundredths(clock: bytes) -> int:
+    hours, minutes = clock.split(b":")
+    return int(hours) * 360_000 + int(minutes) * 6_000
+
+
+@lru_cache(maxsize=8192)
+def _hundredths(rest: bytes) -> int:
+    return int(rest[:2]) * 100 + int(rest[3:])
