@@ -28,7 +28,9 @@ def test_every_command_is_in_the_changelog() -> None:
         assert command.split()[0] in text, command
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/integration.md", "docs/log-format.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/architecture.md", "docs/ffmpeg.md", "docs/integration.md", "docs/log-format.md"]
+)
 def test_commands_and_settings_in_documents_exist(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     known = commands()
