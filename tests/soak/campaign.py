@@ -70,7 +70,7 @@ class Plan:
     lines_per_second: float = 4000.0
     rotate_every_seconds: float = 8.0
     writers: int = 3
-    patience_seconds: float = 60.0
+    patience_seconds: float = 40.0
     command: tuple[str, ...] = (COMMAND, "run")
     settings: Mapping[str, str] = field(default_factory=dict)
     at_least: Mapping[str, int] = field(default_factory=dict)
@@ -153,6 +153,7 @@ class _Run:
         self._say(f"quiet after {time.monotonic() - begun:.0f} s; counting")
         verdict = oracle.judge(self.ask, read_written(self._records), self._log)
         verdict.wrong += daemons.defects
+        self._dump("ingest_files", "ingest_gaps", "ingest_instances")
         events = read_events(self._records)
         counts = faults.counts + daemons.counts
         self._check_all(verdict, counts, events, daemons, log.read_text(errors="replace"))
@@ -259,6 +260,12 @@ class _Run:
         return subprocess.run(command, env=variables, cwd=self._folder, capture_output=True, text=True, check=False)
 
     # -- the database -------------------------------------------------------------------------------------------------
+
+    def _dump(self, *tables: str) -> None:
+        """What the database says of the files, for whoever must find out why a run is red."""
+        for table in tables:
+            rows = self.ask(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")
+            (self._folder / f"{table}.jsonl").write_text("".join(f"{row[0]}\n" for row in rows))
 
     def ask(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         """What a query gives."""

@@ -142,19 +142,38 @@ def _check_sums(ask: Ask, verdict: Verdict) -> None:
 
 
 def _say_where(ask: Ask, folder: Path, verdict: Verdict) -> None:
-    """For the first lost and doubled lines: where they stand on disk, and which generations have them."""
-    on_disk: dict[LineId, list[str]] = defaultdict(list)
-    wanted = {*verdict.lost[:MOST_SHOWN], *verdict.doubled[:MOST_SHOWN]}
-    for path in sorted(folder.rglob("*.log*")) if wanted else []:
-        if path.is_file() and not path.is_symlink():
-            for line in wanted.intersection(ids(content(path))):
-                on_disk[line].append(str(path))
-    for line in verdict.lost[:MOST_SHOWN]:
-        verdict.wrong.append(f"lost: {line}; on disk in {on_disk[line] or 'no file any more'}")
-    for line in verdict.doubled[:MOST_SHOWN]:
+    """For lost and doubled lines: where they stand on disk, and which generations have them."""
+    ranges = [*_ranges(verdict.lost), *_ranges(verdict.doubled)]
+    on_disk = _find({first for first, _ in ranges}, folder) if ranges else {}
+    for first, last in _ranges(verdict.lost)[:MOST_SHOWN]:
+        verdict.wrong.append(f"lost: {first.writer} {first.number}..{last}; on disk in {on_disk.get(first, 'no file any more')}")
+    for first, last in _ranges(verdict.doubled)[:MOST_SHOWN]:
         rows = ask(
             "SELECT m.generation, m.line_offset, f.path, f.state FROM system_metrics m JOIN ingest_files f USING (generation)"
-            " WHERE metric_name = %s AND metric_value = %s ORDER BY 1", line.writer, line.number
+            " WHERE metric_name = %s AND metric_value = %s ORDER BY 1", first.writer, first.number
         )  # fmt: skip
         where = "; ".join(f"generation {row[0]} byte {row[1]} of {row[2]} ({row[3]})" for row in rows)
-        verdict.wrong.append(f"doubled: {line}: {where}; on disk in {on_disk[line]}")
+        verdict.wrong.append(f"doubled: {first.writer} {first.number}..{last}: {where}; on disk in {on_disk.get(first)}")
+
+
+def _ranges(lines: Iterable[LineId]) -> list[tuple[LineId, int]]:
+    """Lines without a hole between them together: the first one, and the last number."""
+    found: list[tuple[LineId, int]] = []
+    for line in sorted(lines):
+        if found and found[-1][0].writer == line.writer and found[-1][1] == line.number - 1:
+            found[-1] = (found[-1][0], line.number)
+        else:
+            found.append((line, line.number))
+    return found
+
+
+def _find(wanted: set[LineId], folder: Path) -> dict[LineId, str]:
+    """Files, and the byte offset in them, where lines stand."""
+    found: dict[LineId, list[str]] = defaultdict(list)
+    for path in sorted(path for path in folder.rglob("*.log*") if path.is_file() and not path.is_symlink()):
+        data = content(path)
+        for line in wanted.intersection(ids(data)):
+            mark = f'"metric_name": "{line.writer}", "metric_value": {line.number},'.encode()
+            start = data.rfind(b"\n", 0, data.find(mark)) + 1
+            found[line].append(f"{path} byte {start}")
+    return {line: ", ".join(places) for line, places in found.items()}
