@@ -268,13 +268,13 @@ class Adopter:
             if any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots):
                 self._leave(found, owner)
                 return None
-        head = found.file.read(0, HEAD_BYTES)
+        head = files.beginning(found.file, HEAD_BYTES)
         is_whole, may_grow = found.file.is_complete(), _just_changed(found.observed)
         if len(head) < WINDOW_BYTES and not is_whole and may_grow:
             return None  # an archive still being written: too little of it to tell whose it is
         name = choose(path, head, self._defaults.parser_by_glob)
         if name is None and is_rotated_name(path) and head and is_whole and not may_grow:  # half a line is all it has
-            name = choose(path, head + b"\n", self._defaults.parser_by_glob)
+            name = choose(path, head, self._defaults.parser_by_glob, is_whole=True)
         if name is None:
             return None
         parser = create(name, None, self._settings.zone)

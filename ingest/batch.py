@@ -68,7 +68,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Bytes of a generation that nobody will ever read, and why."""
+    """Bytes of a generation that belong to no line, because nobody will ever read them or they are a hole; and why."""
 
     from_offset: int
     to_offset: int
@@ -96,7 +96,8 @@ class Batch:
     gaps: list[Gap] = field(default_factory=list)
     runs: list[RunLines] = field(default_factory=list)  # all its lines that carry a number, whatever became of them
     ends: dict[int, int] = field(default_factory=dict)  # of lines whose rows came later than they: their ends by start
-    raw: bytes = b""  # the bytes from move.from_offset on, kept until the commit: a refused row's line is found there
+    raw: bytes = b""  # the bytes before move.to_offset, kept until the commit: a refused row's line is found there
+    encoding: str = ""  # in which they are, as parsers/encodings.py names it
 
     @property
     def row_count(self) -> int:

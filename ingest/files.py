@@ -124,6 +124,15 @@ def open_log(path: str, root: str | None = None) -> LogFile:
     return Archive(plain, kind) if kind else plain
 
 
+def beginning(file: LogFile, length: int) -> bytes:
+    """The first bytes of a file; of one that begins with a long hole of NUL bytes, the first ones behind it."""
+    offset, head = 0, file.read(0, length)
+    while len(head) == length and not head.strip(b"\0"):
+        offset = max(offset + length, file.next_data(offset + length))
+        head = file.read(offset, length)
+    return head
+
+
 def folder_inodes(path: str) -> dict[tuple[int, int], str]:
     """Device and inode of everything that stands in a path's folder, and where."""
     try:

@@ -29,11 +29,12 @@ from ingest.line_clock import Arrival, LineClock
 from ingest.rejected_run import RejectedRun
 from ingest.rows import BatchBuilder, FileContext
 from ingest.sampling import EncoderTracker
+from parsers.encodings import MARK_BYTES, encoding_of, splitter_for
 from parsers.events import Outcome, Parser, RawLine
-from parsers.lines import LineSplitter
 from parsers.registry import create
 
 CHUNK_BYTES = 1 << 20
+NUL_HOLE = "nul_hole"  # a gap that lost nothing: the bytes are there, and all of them are NUL
 # Coarsest tick of a file system's clock that is trusted: FAT's two seconds.
 MTIME_TICK_NS = 2_000_000_000
 
@@ -68,6 +69,8 @@ class Follower:
         context: defaults for the file's lines.
         settings: bounds.
 
+    Raises SourceError when the file's first bytes, which tell its encoding, cannot be read.
+
     Attributes:
         checkpoint: what the database will say once everything built so far is committed.
         live: the end was reached once; what comes now is appended while we look.
@@ -92,6 +95,7 @@ class Follower:
         self.missed_sweeps = 0
         self.last_error = ""
         self._settings = settings
+        self._encoding = encoding_of(file.read(0, MARK_BYTES))
         self.resume(checkpoint)
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -106,7 +110,8 @@ class Follower:
         tracker = EncoderTracker(state.get("encoder"), interval_seconds=self._settings.progress_interval_seconds)
         clock = LineClock(state.get("clock"), zone=self._settings.zone)
         self._builder = BatchBuilder(self.context, tracker, clock, RejectedRun(state.get("rejected")))
-        self._splitter = LineSplitter(
+        self._splitter = splitter_for(
+            self._encoding,
             checkpoint.offset,
             splits_at_cr=self._parser.splits_at_cr,
             max_line_bytes=self._settings.max_line_bytes,
@@ -114,7 +119,8 @@ class Follower:
         self._position = checkpoint.offset  # next byte to read
         self._expected = checkpoint.proof  # the window before it
         self._head = b""
-        self._raw: list[bytes] = []
+        self._raw: list[bytes] = []  # what was read from `_raw_offset` on, for the next batch
+        self._raw_offset = checkpoint.offset
         self._grown = False
         self._verified_mtime_ns = 0
 
@@ -151,6 +157,7 @@ class Follower:
         proof, raw_bytes = self.checkpoint.proof, 0
         at_end = False
         while self._builder.row_count < self._settings.batch_rows and raw_bytes < self._settings.batch_bytes:
+            self._pass_hole()
             try:
                 chunk, before = self._next_chunk(observed, now)
             except Replaced:
@@ -196,7 +203,6 @@ class Follower:
         arrival = self._arrival(observed, now)
         for line in self._splitter.flush():
             self._take(line, arrival)
-        self._splitter = LineSplitter(self._position, splits_at_cr=self._parser.splits_at_cr)
         self._add(self._parser.finish(), arrival, None)
         return self._build(observed, self._expected, now, state=state, gaps=gaps or [])
 
@@ -229,6 +235,20 @@ class Follower:
             raise Replaced(step._replace(unread_bytes=unread_bytes))
         return chunk, before
 
+    def _pass_hole(self) -> None:
+        """Go over the hole of a sparse file without reading it: its bytes are NUL, whoever reads them.
+
+        The proof of the new position is that of a window of NUL bytes; the next read checks it as always.
+        """
+        if not self._splitter.passes_nuls:
+            return
+        behind = self.file.next_data(self._position)
+        if behind - self._position >= CHUNK_BYTES:
+            self._splitter.pass_nuls(behind - self._position)
+            self._position = self._raw_offset = behind
+            self._expected = fingerprint(bytes(WINDOW_BYTES))
+            self._raw = []
+
     def _verified_at(self, observed: Observed, now: datetime) -> bool:
         """Whether the bytes before the position were compared since the file last changed.
 
@@ -256,7 +276,7 @@ class Follower:
         """Remember the batch's bytes, within bounds: of a line of many megabytes only the letter's beginning counts."""
         self._raw.append(chunk)
         if sum(map(len, self._raw)) > 2 * self._settings.batch_bytes + self._settings.max_line_bytes:
-            self._raw = []
+            self._raw, self._raw_offset = [], self._position + len(chunk)
 
     def _take_all(self, chunk: bytes, arrival: Arrival) -> None:
         for line in self._splitter.feed(chunk):
@@ -291,14 +311,13 @@ class Follower:
             known.generation, known.owner, known.owner_epoch, known.version, known.offset, to_offset, head,
             proof if to_offset else NOTHING, observed.size_bytes, stored_path(self.path), self.family, state,
         )  # fmt: skip
-        raw = b"".join(self._raw)
-        if len(raw) < to_offset - known.offset:
-            raw = b""
+        raw, kept_bytes = b"".join(self._raw), max(0, to_offset - self._raw_offset)
+        holes = [Gap(*hole, NUL_HOLE) for hole in self._splitter.take_holes()]
         batch = self._builder.build(
-            move, self._parser.state(), known.held, now, rungs=rungs or [], gaps=gaps or [],
-            raw=raw[: to_offset - known.offset],
+            move, self._parser.state(), known.held, now, rungs=rungs or [], gaps=[*holes, *(gaps or [])],
+            raw=raw[:kept_bytes], encoding=self._encoding,
         )  # fmt: skip
-        self._raw = [raw[to_offset - known.offset :]] if to_offset > known.offset else self._raw
+        self._raw, self._raw_offset = [raw[kept_bytes:]], self._raw_offset + kept_bytes
         self.checkpoint = known._replace(
             offset=to_offset, version=known.version + 1, head=head, proof=move.proof, size_bytes=observed.size_bytes,
             state=state, held=batch.held,

@@ -22,8 +22,8 @@ from ingest.errors import DatabaseError
 from ingest.producers import MOST_RANGES, RunLines, range_text
 from ingest.queries import load
 from ingest.rows import FileContext, dead_letter
+from parsers.encodings import splitter_for
 from parsers.events import Rejected
-from parsers.lines import LineSplitter
 
 LineKey: TypeAlias = tuple[int, int]  # generation, line_offset
 
@@ -273,9 +273,9 @@ def refusal(sqlstate: str) -> Rejected:
 
 def _line_at(batch: Batch, offset: int) -> tuple[bytes | None, int]:
     """Bytes and end of a line. Of one that was held since an earlier batch the bytes are not known any more."""
-    start = offset - batch.move.from_offset
+    start = len(batch.raw) - (batch.move.to_offset - offset)
     if 0 <= start < len(batch.raw):
-        splitter = LineSplitter(offset, splits_at_cr=batch.parser == "ffmpeg")
+        splitter = splitter_for(batch.encoding, offset, splits_at_cr=batch.parser == "ffmpeg")
         for line in (*splitter.feed(batch.raw[start:]), *splitter.flush()):
             return line.data, line.end
     return None, batch.ends.get(offset, offset)

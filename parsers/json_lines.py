@@ -52,9 +52,7 @@ class JsonLinesParser:
 
     def feed(self, line: RawLine) -> Sequence[Outcome]:
         """Take the next line and give its one outcome."""
-        data = line.data
-        if line.start == 0:
-            data = data.removeprefix(BOM)
+        data = line.data.removeprefix(BOM)  # at the file's beginning, and where files with marks were joined
         if line.clipped:
             size = line.end - line.start
             parsed: Parsed = Rejected(reason="too_long", detail=f"{size} bytes; the first {len(line.data)} are kept")

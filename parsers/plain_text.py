@@ -31,7 +31,7 @@ _TIME = re.compile(
 
 # Neither tab, CR and the like nor ESC, which begins a colour.
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_UTF_16 = "UTF-16 is not read yet"
+_UTF_16 = "UTF-16 without a byte order mark, or UTF-32"
 # A line in Latin-1 has an umlaut in every tenth place at most; random bytes are odd in more than every third.
 _MOST_ODD = 4
 _ODD_SHARE = 0.2
@@ -186,9 +186,7 @@ def _exception(texts: Sequence[str]) -> str:
 
 def _text(line: RawLine) -> tuple[str, list[str]]:
     """The line as text that can be stored, and what had to be changed."""
-    data, notes = line.data, []
-    if line.start == 0:
-        data = data.removeprefix(BOM)
+    data, notes = line.data.removeprefix(BOM), []  # also where files with marks were joined
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ from datetime import tzinfo
 from fnmatch import fnmatchcase
 from typing import Any
 
+from parsers.encodings import encoding_of, to_utf8
 from parsers.events import Parser
 from parsers.ffmpeg import FfmpegParser
 from parsers.ffmpeg.lines import tokenize
@@ -38,7 +39,7 @@ _FFMPEG = re.compile(
 )
 
 
-def choose(path: str, head: bytes, by_glob: Sequence[tuple[str, str]]) -> str | None:
+def choose(path: str, head: bytes, by_glob: Sequence[tuple[str, str]], *, is_whole: bool = False) -> str | None:
     """Choose the parser of a new file.
 
     Args:
@@ -46,6 +47,7 @@ def choose(path: str, head: bytes, by_glob: Sequence[tuple[str, str]]) -> str | 
         head: its first bytes, at most `HEAD_BYTES`, decompressed.
         by_glob: pairs of a pattern and a parser's name; the first pattern that matches the path, or its end from a
             `/` on, decides. What rotation appends to a name (`.1`, `-20261124`, `.gz`) may be left out of the pattern.
+        is_whole: no more will come: half a line is a line.
 
     Returns:
         One of `NAMES`; None when nothing can be told yet, because no line that is not blank is complete.
@@ -54,7 +56,7 @@ def choose(path: str, head: bytes, by_glob: Sequence[tuple[str, str]]) -> str | 
     for pattern, parser in by_glob:
         if any(fnmatchcase(name, pattern) or fnmatchcase(name, f"*/{pattern}") for name in names):
             return parser
-    lines = _complete_lines(head)
+    lines = _complete_lines(head, is_whole=is_whole or len(head) >= HEAD_BYTES)
     if not lines:
         return None
     objects = [line.lstrip().startswith(b"{") for line in lines]
@@ -93,11 +95,11 @@ def _names_without_rotation(path: str) -> list[str]:
     return names
 
 
-def _complete_lines(head: bytes) -> list[bytes]:
-    """The first complete lines that are not blank. A head that is full counts as complete."""
-    is_full = len(head) >= HEAD_BYTES
-    lines = _LINE_END.split(head.lstrip(b"\0").removeprefix(BOM), MOST_LINES_LOOKED_AT)
-    if len(lines) > MOST_LINES_LOOKED_AT or not is_full:
+def _complete_lines(head: bytes, *, is_whole: bool) -> list[bytes]:
+    """The first complete lines that are not blank, in UTF-8. The last one of a whole head counts as complete."""
+    text = to_utf8(head, encoding_of(head))
+    lines = _LINE_END.split(text.lstrip(b"\0").removeprefix(BOM), MOST_LINES_LOOKED_AT)
+    if len(lines) > MOST_LINES_LOOKED_AT or not is_whole:
         lines.pop()
     return [line for line in lines if line and not line.isspace()]
 

@@ -5,8 +5,8 @@ from datetime import UTC
 from typing import Any
 
 from parsers.describe import to_json_object
+from parsers.encodings import MARK_BYTES, encoding_of, splitter_for
 from parsers.events import Outcome
-from parsers.lines import LineSplitter
 from parsers.registry import HEAD_BYTES, choose, create
 
 
@@ -22,7 +22,7 @@ def parsed_objects(path: str, data: bytes, parser_name: str | None) -> Iterator[
         One object an event, with `line` (from 1, split as the parser splits) and `offset` of the line it comes from.
     """
     parser = create(parser_name or choose(path, data[:HEAD_BYTES], ()) or "text", None, UTC)
-    splitter = LineSplitter(splits_at_cr=parser.splits_at_cr)
+    splitter = splitter_for(encoding_of(data[:MARK_BYTES]), splits_at_cr=parser.splits_at_cr)
     numbers: dict[int, int] = {}
 
     def objects(outcomes: Iterable[Outcome]) -> Iterator[dict[str, Any]]:

@@ -41,7 +41,7 @@ def once(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
 ) -> None:
-    """Read what is there now, archives (.gz, .zst, .xz, .bz2) included, and end. What was read before is not read again.
+    """Read what is there now, .gz, .zst, .xz and .bz2 included, and end. What was read before is not read again.
 
     Ends with 1 where a file could not be read; the others were.
 
