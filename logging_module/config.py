@@ -104,6 +104,12 @@ class LoggingConfig(BaseModel):
     slo_percent: float = 99.5
     discord_webhook_url: SecretStr | None = None
     slack_webhook_url: SecretStr | None = None
+    apprise_url: SecretStr | None = None
+    webhook_allow_private: bool = False
+    webhook_timeout_seconds: float = 20.0
+    alerts: Annotated[Names, BeforeValidator(_lower)] = rules.ALERTS
+    off_air_seconds: float = 60.0
+    disk_free_percent: float = 10.0
 
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
 

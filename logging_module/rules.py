@@ -12,11 +12,12 @@ UNPREFIXED = frozenset({
     "log_file_max_bytes", "log_file_backup_count", "db_pool_size", "db_max_overflow", "db_pool_timeout",
     "db_pool_recycle", "play_history_retention_days", "error_log_retention_days", "metrics_retention_days", "debug",
 })  # fmt: skip
-SECRETS = frozenset({"postgres_password", "discord_webhook_url", "slack_webhook_url"})
+SECRETS = frozenset({"postgres_password", "discord_webhook_url", "slack_webhook_url", "apprise_url"})
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MIN_LEVELS = ("info", "warning", "error", "critical")  # DEBUG is never stored
 PARSERS = ("json", "ffmpeg", "text")
+ALERTS = ("off_air", "encoder_slow", "encoder_stalled", "restarts", "disk_full", "ingest_behind", "file_suspended")
 
 
 class Rule(NamedTuple):
@@ -73,6 +74,10 @@ def _is_webhook(secret: SecretStr | None) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _is_apprise(secret: SecretStr | None) -> bool:
+    return secret is None or "://" in secret.get_secret_value()
 
 
 def _is_secret(secret: SecretStr | None) -> bool:
@@ -138,4 +143,13 @@ _RULES: dict[str, Rule] = {
     "slo_percent": Rule(lambda value: 0 <= value <= 100, "a percentage from 0 to 100"),
     "discord_webhook_url": _WEBHOOK,
     "slack_webhook_url": _WEBHOOK,
+    "apprise_url": Rule(_is_apprise, "a URL as apprise documents them, such as mailto://…"),
+    "webhook_allow_private": _SWITCH,
+    "webhook_timeout_seconds": _seconds(0.1, 60),
+    "alerts": Rule(
+        lambda value: value == ("none",) or (bool(value) and set(value) <= set(ALERTS)),
+        f"none, or some of {', '.join(ALERTS)}, separated by commas",
+    ),
+    "off_air_seconds": _seconds(15, 86_400),
+    "disk_free_percent": Rule(lambda value: 0 <= value <= 90, "a percentage from 0 to 90"),
 }

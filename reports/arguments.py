@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from ingest.errors import ConfigurationError as WrongArgument
 from ingest.errors import RadiologError
 from logging_module.config import LoggingConfig
 from logging_module.errors import ConfigurationError
@@ -61,7 +62,7 @@ def run(work: Callable[[LoggingConfig], Sequence[Path]]) -> int:
         config = LoggingConfig.from_env()
         config.validate()
         paths = work(config)
-    except (RangeError, UnknownStation, ConfigurationError) as error:
+    except (RangeError, UnknownStation, ConfigurationError, WrongArgument) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_USAGE
     except RadiologError as error:

@@ -9,6 +9,7 @@ from ingest.errors import RadiologError
 from logging_module.config import LoggingConfig
 from reports import arguments
 from reports.analytics import Analytics
+from reports.announce import announce, chosen
 from reports.figures.base import utc_now
 from reports.output import OutputFolder
 from reports.report.as_json import render_json
@@ -17,6 +18,8 @@ from reports.report.findings import gather
 from reports.report.html import render_html
 from reports.report.model import Report
 from reports.report.text import render_text
+from reports.report.wording import visible
+from reports.targets import KINDS
 
 DEFAULT_FOLDER = "radiolog_reports"
 FORMATS = ("text", "html", "both", "json")
@@ -37,6 +40,7 @@ def generate(  # noqa: PLR0913 (one argument a flag of the command)
     config: LoggingConfig, *, days: float = 7, start: datetime | date | None = None, end: datetime | date | None = None,
     station: str | None = None, format_: str = "both", output_dir: Path | str = DEFAULT_FOLDER,
     name: str = "weekly_report", now: Callable[[], datetime] = utc_now,
+    on_report: Callable[[Report], None] = lambda _: None,
 ) -> list[Path]:  # fmt: skip
     """Write the report of a window; an empty window gives a report that says so.
 
@@ -50,6 +54,7 @@ def generate(  # noqa: PLR0913 (one argument a flag of the command)
         output_dir: made where it is missing.
         name: the files are called `name_YYYYMMDD_HHMMSS.txt` and so on, by the station's clock.
         now: the present; tests give another.
+        on_report: gets the report once its files are there.
 
     Returns:
         The files.
@@ -75,6 +80,7 @@ def generate(  # noqa: PLR0913 (one argument a flag of the command)
     with OutputFolder(Path(output_dir)) as output:
         for extension, render in _RENDERINGS[format_]:
             output.create(f"{name}_{stamp}.{extension}").write(render(report).encode("utf-8", "backslashreplace"))
+    on_report(report)
     return output.paths
 
 
@@ -93,20 +99,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, default="both", help="of the files")
     parser.add_argument("--name", default="weekly_report", help="the files' names begin with this")
-    parser.add_argument("--send-notification", action="store_true", help="not available yet")
-    parser.add_argument("--webhook-url", default=None, help="not available yet")
+    parser.add_argument("--send-notification", action="store_true", help="to the configured webhooks")
+    parser.add_argument("--webhook-url", default=None, metavar="URL|@FILE", help="send to this one instead")
+    parser.add_argument("--webhook-kind", choices=KINDS, default=None, help="where the URL does not tell")
     given = parser.parse_args(argv)
-    if given.send_notification or given.webhook_url is not None:
-        parser.error("sending is not available in this version; nothing was written and nothing was sent")
 
     def work(config: LoggingConfig) -> list[Path]:
         start, end = arguments.instants(given)
-        return generate(
+        where = chosen(config, send=given.send_notification, url=given.webhook_url, kind=given.webhook_kind, tell=_tell)
+        made: list[Report] = []
+        paths = generate(
             config, days=given.days, start=start, end=end, station=given.station, format_=given.format,
-            output_dir=given.output_dir, name=given.name,
+            output_dir=given.output_dir, name=given.name, on_report=made.append,
         )  # fmt: skip
+        if where is None:
+            return paths
+        sys.stdout.write("".join(f"{path}\n" for path in paths))  # they are there, whatever the webhook says
+        announce(config, made[0], where, _tell)
+        return []
 
     return arguments.run(work)
+
+
+def _tell(sentence: str) -> None:
+    sys.stderr.write(f"{visible(sentence)}\n")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli import db, dead_letters, reading, reporting, sessions, status
+from ingest.cli import db, dead_letters, notifying, reading, reporting, sessions, status
 
 app = typer.Typer(
     name="radiolog",
@@ -45,4 +45,5 @@ app.command()(reporting.stats)
 app.command()(sessions.sessions)
 app.command()(reporting.report)
 app.command()(reporting.export)
+app.command()(notifying.notify)
 app.command()(reporting.demo)

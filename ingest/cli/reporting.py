@@ -5,12 +5,16 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ingest.cli import EXIT_USAGE
+from ingest.cli.notifying import complain
 from ingest.cli.output import say, say_json, visible
+
+if TYPE_CHECKING:
+    from reports.report.model import Report
 
 
 class Format(StrEnum):
@@ -20,6 +24,14 @@ class Format(StrEnum):
     HTML = "html"
     BOTH = "both"
     JSON = "json"
+
+
+class WebhookKind(StrEnum):
+    """Which form of message a webhook takes."""
+
+    DISCORD = "discord"
+    SLACK = "slack"
+    APPRISE = "apprise"
 
 
 def _moment(text: str) -> datetime:
@@ -97,7 +109,7 @@ def demo(
     say("the demo's rows stay in the database radiolog_demo until its next run")
 
 
-def report(
+def report(  # noqa: PLR0913 (one argument a flag)
     days: Days = 7,
     start: Start = None,
     end: End = None,
@@ -105,21 +117,37 @@ def report(
     format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.BOTH,
     output_dir: Annotated[Path, typer.Option(help="Made where it is missing.")] = Path("radiolog_reports"),
     name: Annotated[str, typer.Option(help="The files' names begin with this.")] = "weekly_report",
+    send_notification: Annotated[
+        bool, typer.Option("--send-notification", help="Send its verdict to the configured webhooks.")
+    ] = False,
+    webhook_url: Annotated[str | None, typer.Option(metavar="URL|@FILE", help="Send it to this webhook.")] = None,
+    webhook_kind: Annotated[WebhookKind | None, typer.Option(help="Where the URL does not tell.")] = None,
 ) -> None:
     """Write the report of a span of time as text and as one self-contained HTML file.
 
     Example: radiolog report --days 7 --format html
     """
     from ingest.cli.settings import configured
+    from ingest.errors import ConfigurationError
+    from reports.announce import announce, chosen
     from reports.generate_report import generate
 
+    config = configured()
+    try:
+        where = chosen(config, send=send_notification, url=webhook_url, kind=webhook_kind, tell=complain)
+    except ConfigurationError as error:
+        complain(str(error))
+        raise typer.Exit(EXIT_USAGE) from error
+    made: list[Report] = []
     with usage():
         paths = generate(
-            configured(), days=days, start=start, end=end, station=station, format_=format_.value,
-            output_dir=output_dir, name=name,
+            config, days=days, start=start, end=end, station=station, format_=format_.value,
+            output_dir=output_dir, name=name, on_report=made.append,
         )  # fmt: skip
     for path in paths:
         say(str(path))
+    if where is not None:
+        announce(config, made[0], where, complain)
 
 
 def export(

@@ -153,6 +153,7 @@ class OutboxMessage(SQLModel, table=True):
 
     id: int | None = server_number()
     dedupe_key: str = varchar(256)
+    target: str = varchar(64, "")
     station: str | None = varchar(128, None)
     kind: str = varchar(64)
     payload: Any = jsonb()

@@ -189,7 +189,7 @@ def test_programs_and_their_old_paths(busy: Database, tmp_path: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["--start", "tomorrow"], 2, "no date or time"), (["--days", "0"], 2, "days must be"), (["--station", "x\x1b[31m"], 2, "no station"),
-        (["--output-dir", "/proc/nowhere"], 1, "cannot be made"), (["--webhook-url", "https://example.org/x"], 2, "nothing was sent"),
+        (["--output-dir", "/proc/nowhere"], 1, "cannot be made"), (["--webhook-url", "https://example.org/x"], 2, "--webhook-kind"),
         (["--start", "0001-01-01", "--end", "0001-01-02"], 2, "1970 to 2200"), (["--end", "9999-12-31"], 2, "1970 to 2200"),
         (["--start", "2026-11-24", "--end", "2026-11-20"], 2, "before the end"),
         (["--send-notification"], 2, "nothing was sent"), (["--format", "pdf"], 2, "invalid choice"),

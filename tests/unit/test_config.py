@@ -61,6 +61,12 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "RADIOLOG_SLO_PERCENT": ("90", 90.0),
     "RADIOLOG_DISCORD_WEBHOOK_URL": ("https://d.example/h", SecretStr("https://d.example/h")),
     "RADIOLOG_SLACK_WEBHOOK_URL": ("https://s.example/h", SecretStr("https://s.example/h")),
+    "RADIOLOG_APPRISE_URL": ("mailto://u:p@a.example", SecretStr("mailto://u:p@a.example")),
+    "RADIOLOG_WEBHOOK_ALLOW_PRIVATE": ("true", True),
+    "RADIOLOG_WEBHOOK_TIMEOUT_SECONDS": ("5", 5.0),
+    "RADIOLOG_ALERTS": (" Off_air, disk_full", ("off_air", "disk_full")),
+    "RADIOLOG_OFF_AIR_SECONDS": ("90", 90.0),
+    "RADIOLOG_DISK_FREE_PERCENT": ("5", 5.0),
 }
 ATTRIBUTES = {variable_name(name): name for name in LoggingConfig.model_fields}
 
@@ -100,6 +106,12 @@ WRONG: dict[str, tuple[str, ...]] = {
     "RADIOLOG_SLO_PERCENT": ("-1", "100.1", "nan"),
     "RADIOLOG_DISCORD_WEBHOOK_URL": ("ftp://secret.example", "secret-without-scheme", "https://", "http://[secret"),
     "RADIOLOG_SLACK_WEBHOOK_URL": ("file:///etc/secret",),
+    "RADIOLOG_APPRISE_URL": ("secret-without-scheme",),
+    "RADIOLOG_WEBHOOK_ALLOW_PRIVATE": ("perhaps",),
+    "RADIOLOG_WEBHOOK_TIMEOUT_SECONDS": ("0", "61", "nan"),
+    "RADIOLOG_ALERTS": ("off air", "none,off_air", "bitrate"),
+    "RADIOLOG_OFF_AIR_SECONDS": ("1", "x"),
+    "RADIOLOG_DISK_FREE_PERCENT": ("-1", "99"),
 }
 
 
