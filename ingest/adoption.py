@@ -271,11 +271,13 @@ class Adopter:
         head = files.beginning(found.file, HEAD_BYTES)
         is_whole, may_grow = found.file.is_complete(), _just_changed(found.observed)
         if len(head) < WINDOW_BYTES and not is_whole and may_grow:
+            found.file.check_end()
             return None  # an archive still being written: too little of it to tell whose it is
         name = choose(path, head, self._defaults.parser_by_glob)
         if name is None and is_rotated_name(path) and head and is_whole and not may_grow:  # half a line is all it has
             name = choose(path, head, self._defaults.parser_by_glob, is_whole=True)
         if name is None:
+            found.file.check_end()
             return None
         parser = create(name, None, self._settings.zone)
         checkpoint = self._store.create(

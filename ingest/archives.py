@@ -54,7 +54,7 @@ class Archive:
     """An archive of any kind (members may be concatenated), read forwards; going back starts it anew.
 
     What is cut off, or still being written, simply ends there; more may follow later. Memory is bounded however much an
-    archive claims to hold. A damaged one gives every byte that stands before the damage.
+    archive claims to hold. A damaged one ends at the damage, every byte before it is given; `check_end` tells.
 
     Args:
         plain: the archive's own bytes.
@@ -64,9 +64,7 @@ class Archive:
     def __init__(self, plain: "PlainFile", kind: str) -> None:
         self._plain = plain
         self._kind = _KINDS[kind]()
-        self._given_to = 0
         self._careful_from: int | None = None  # offset in the archive of the piece that holds the damage
-        self._damage: tuple[SourceError, tuple[int, int]] | None = None
         self._rewind()
 
     @property
@@ -87,24 +85,20 @@ class Archive:
         return offset
 
     def read(self, offset: int, length: int) -> bytes:
-        """Up to `length` decompressed bytes from `offset`.
-
-        Raises SourceError for a damaged archive, when all that stands before the damage was given out.
-        """
+        """Up to `length` decompressed bytes from `offset`; fewer at the end, and before damage."""
         if offset < self._start:
             self._rewind()
-        try:
-            while (missing := offset + length - self._start - len(self._buffer)) > 0:
-                self._forget(offset)
-                if not self._unpack(min(missing, _UNPACKED_BYTES)):
-                    break
-        except SourceError:
-            if self._start + len(self._buffer) <= self._given_to:
-                raise
+        while (missing := offset + length - self._start - len(self._buffer)) > 0:
+            self._forget(offset)
+            if not self._unpack(min(missing, _UNPACKED_BYTES)):
+                break
         self._forget(offset)
-        data = bytes(self._buffer[max(0, offset - self._start) :][:length])
-        self._given_to = max(self._given_to, offset + len(data))
-        return data
+        return bytes(self._buffer[max(0, offset - self._start) :][:length])
+
+    def check_end(self) -> None:
+        """Raises SourceError where the last `read` ended at damage: which, and where in archive and content."""
+        if self._damage is not None:
+            raise self._damage[0]
 
     def is_complete(self) -> bool:
         """Whether the last member that was read has its end mark, and nothing but padding behind it."""
@@ -123,6 +117,7 @@ class Archive:
         self._buffer = bytearray()
         self._between_members = False
         self._member: Member | None = None
+        self._damage: tuple[SourceError, tuple[int, int]] | None = None  # and the archive's stamp when it was found
 
     def _forget(self, offset: int) -> None:
         """Drop what stands before `offset` of the content."""
@@ -131,8 +126,9 @@ class Archive:
         self._start += dropped
 
     def _unpack(self, length: int) -> bool:
-        """Decompress at most `length` bytes more; False at the end of what there is."""
-        self._check_damage()
+        """Decompress at most `length` bytes more; False at the end of what there is, and at damage."""
+        if self._is_damaged():
+            return False
         packed = b""
         if self._member is None or self._member.needs_input:
             packed = self._next_piece()
@@ -179,19 +175,14 @@ class Archive:
             reason = f"needs more than {WINDOW_LIMIT_BYTES >> 20} MiB of memory to be unpacked; unpack it by hand"
         else:
             reason = f"damaged archive: wrong at its byte {self._piece_offset}, behind byte {behind} of its content"
-        damage = SourceError(f"{self.path}: {reason}")
-        self._damage = damage, self._plain.stamp()
-        raise damage from error
+        self._damage = SourceError(f"{self.path}: {reason}"), self._plain.stamp()
 
-    def _check_damage(self) -> None:
+    def _is_damaged(self) -> bool:
         """A damaged archive is tried again when it has changed: a copy may be written in any order."""
-        if self._damage is None:
-            return
-        damage, seen = self._damage
-        if self._plain.stamp() == seen:
-            raise damage
-        self._damage, self._careful_from = None, None
-        self._rewind()
+        if self._damage is not None and self._plain.stamp() != self._damage[1]:
+            self._careful_from = None
+            self._rewind()
+        return self._damage is not None
 
 
 class _Inflater:

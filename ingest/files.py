@@ -45,11 +45,15 @@ class LogFile(Protocol):
         ...
 
     def read(self, offset: int, length: int) -> bytes:
-        """Up to `length` bytes from `offset`; fewer only at the end. Raises SourceError."""
+        """Up to `length` bytes from `offset`; fewer only at the end, or as `check_end` tells. Raises SourceError."""
         ...
 
     def next_data(self, offset: int) -> int:
         """Where, at or behind `offset`, bytes may stand that are not NUL; never beyond the end. A hint, to be quick."""
+        ...
+
+    def check_end(self) -> None:
+        """Raises SourceError where the last `read` gave fewer bytes for another reason than the file's end: damage."""
         ...
 
     def is_complete(self) -> bool:
@@ -102,6 +106,9 @@ class PlainFile:
         except OSError as error:
             size = os.fstat(self._descriptor).st_size
             return size if error.errno == errno.ENXIO and size > offset else offset
+
+    def check_end(self) -> None:
+        """Nothing: a plain file has no other end."""
 
     def is_complete(self) -> bool:
         """A plain file always is."""
@@ -173,6 +180,9 @@ class GoneFile:
     def next_data(self, offset: int) -> int:
         """No hole is known."""
         return offset
+
+    def check_end(self) -> None:
+        """Nothing: that it is gone is known."""
 
     def is_complete(self) -> bool:
         """It will not become more."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from ingest.batch import Batch, Gap, Move
+from ingest.errors import SourceError
 from ingest.files import LogFile
 from ingest.follow import Restart, decide
 from ingest.identity import (
@@ -160,7 +161,7 @@ class Follower:
             self._pass_hole()
             try:
                 chunk, before = self._next_chunk(observed, now)
-            except Replaced:
+            except (Replaced, SourceError):
                 if self._splitter.offset == self.checkpoint.offset:
                     raise
                 break  # what was read before is good; the next call finds the same again
@@ -233,6 +234,8 @@ class Follower:
         if isinstance(step, Restart):
             unread_bytes = max(self.checkpoint.size_bytes, self._position) - self.checkpoint.offset
             raise Replaced(step._replace(unread_bytes=unread_bytes))
+        if not chunk:
+            self.file.check_end()
         return chunk, before
 
     def _pass_hole(self) -> None:

@@ -93,6 +93,7 @@ def parse(
 
         if parser not in NAMES:
             raise typer.BadParameter(f"one of {', '.join(NAMES)}", param_hint="--parser")
+    log = None
     if str(file) == "-":
         data = sys.stdin.buffer.read()
     else:
@@ -103,10 +104,11 @@ def parse(
             data = _all_of(log)
         finally:
             log.close()
-    if not data and parser is None:
-        return
-    for item in parsed_objects(str(file), data, parser):
-        say_json(item)
+    if data or parser is not None:
+        for item in parsed_objects(str(file), data, parser):
+            say_json(item)
+    if log is not None:
+        log.check_end()
 
 
 def _all_of(log: Any) -> bytes:

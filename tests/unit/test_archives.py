@@ -45,7 +45,7 @@ def archive(tmp_path: Path, kind: str, data: bytes) -> LogFile:
 
 
 def content(file: LogFile, size: int = 4096) -> bytes:
-    """All that it gives, in pieces; a damaged one raises behind it."""
+    """All that it gives, in pieces."""
     data = b""
     while piece := file.read(len(data), size):
         data += piece
@@ -58,6 +58,7 @@ def read_all(file: LogFile, size: int = 4096) -> tuple[bytes, str]:
     try:
         while piece := file.read(len(data), size):
             data += piece
+        file.check_end()
     except SourceError as error:
         return data, str(error)
     return data, ""
@@ -158,8 +159,9 @@ def test_a_wrong_check_at_the_end_costs_no_byte(tmp_path: Path, kind: str, size:
     assert f"behind byte {len(data)} of its content" in message
     assert file.path in message
     assert not file.is_complete()
+    assert file.read(len(data) - 10, 100) == data[-10:]
     with pytest.raises(SourceError, match="damaged"):
-        file.read(len(data) - 10, 100)
+        file.check_end()
     file.close()
 
 
