@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli import db, dead_letters, notifying, reading, reporting, sessions, status
+from ingest.cli import db, dead_letters, ledger, notifying, reading, reporting, sessions, status
 
 app = typer.Typer(
     name="radiolog",
@@ -37,6 +37,7 @@ def _root(
 app.command()(reading.run)
 app.command()(reading.once)
 app.command()(status.status)
+app.command()(ledger.ledger)
 app.command()(reading.parse)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(db.app, name="db")
