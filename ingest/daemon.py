@@ -18,6 +18,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 (a class 
 
 from ingest import files
 from ingest.adoption import Adopter, Defaults
+from ingest.alerting import Alerting, limits_of
 from ingest.backoff import delay_seconds
 from ingest.bookkeeper import Bookkeeper, Thresholds
 from ingest.errors import CheckpointMoved, DatabaseError, DatabaseUnavailable
@@ -106,6 +107,13 @@ class Service:
             on_commit=lambda _: self._wakes(),
         )
 
+        self.alerting = Alerting(
+            self._connect("alerts"), self.instance.name,
+            limits_of(config, [source.folder for source in sources], self.instance.host),
+            lambda: "swept_at" in telemetry.state and not self.pipeline.attention.unread,
+            lambda: datetime.now(UTC), self._supervisor,
+        )  # fmt: skip
+
     def open(self) -> None:
         """Connect and take over from whoever ran under this instance's name before."""
         self.pipeline.committer.call(self._store.take_over)
@@ -128,6 +136,7 @@ class Service:
         self.pipeline.close()
         self._store.close()
         self.bookkeeper.close()
+        self.alerting.close()
 
     def sign_off(self) -> None:
         """Say that this instance stopped; if the database does not take it, the heartbeat grows old."""
@@ -328,6 +337,7 @@ class Daemon:
             self._derive_wanted.clear()
             try:
                 self._telemetry.derived(self._service.bookkeeper.work_all())
+                self._service.alerting.look()
                 failures = 0
                 self._stopping.wait(DERIVE_REST_SECONDS)
             except DatabaseError as error:
