@@ -33,6 +33,7 @@ from parsers.ffmpeg.progress_file import add_pair, try_parse_pair
 from parsers.ffmpeg.session import Session, note_message, note_summary
 from parsers.ffmpeg.stats import try_parse_stats
 from parsers.ffmpeg.tracker import SessionTracker
+from parsers.json_decode import BOM
 
 _IDLE_ENOUGH_SECONDS = 1.0
 _BAD = ("panic", "fatal", "error", "warning")
@@ -80,7 +81,7 @@ class FfmpegParser:
 
     def feed(self, line: RawLine) -> Sequence[Outcome]:
         """Take the next line."""
-        data = line.data
+        data = line.data.removeprefix(BOM)
         stats = try_parse_stats(data, ends_with_newline=b"\n" in line.terminator)
         steady = self._steady
         if stats is not None and steady is not None and not stats.final:
