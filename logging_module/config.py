@@ -105,6 +105,7 @@ class LoggingConfig(BaseModel):
     discord_webhook_url: SecretStr | None = None
     slack_webhook_url: SecretStr | None = None
     apprise_url: SecretStr | None = None
+    heartbeat_url: SecretStr | None = None
     webhook_allow_private: bool = False
     webhook_timeout_seconds: float = 20.0
     alerts: Annotated[Names, BeforeValidator(_lower)] = rules.ALERTS

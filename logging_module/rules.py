@@ -12,7 +12,7 @@ UNPREFIXED = frozenset({
     "log_file_max_bytes", "log_file_backup_count", "db_pool_size", "db_max_overflow", "db_pool_timeout",
     "db_pool_recycle", "play_history_retention_days", "error_log_retention_days", "metrics_retention_days", "debug",
 })  # fmt: skip
-SECRETS = frozenset({"postgres_password", "discord_webhook_url", "slack_webhook_url", "apprise_url"})
+SECRETS = frozenset({"postgres_password", "discord_webhook_url", "slack_webhook_url", "apprise_url", "heartbeat_url"})
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MIN_LEVELS = ("info", "warning", "error", "critical")  # DEBUG is never stored
@@ -144,6 +144,7 @@ _RULES: dict[str, Rule] = {
     "discord_webhook_url": _WEBHOOK,
     "slack_webhook_url": _WEBHOOK,
     "apprise_url": Rule(_is_apprise, "a URL as apprise documents them, such as mailto://…"),
+    "heartbeat_url": _WEBHOOK,
     "webhook_allow_private": _SWITCH,
     "webhook_timeout_seconds": _seconds(0.1, 60),
     "alerts": Rule(

@@ -100,6 +100,10 @@ class Outbox:
         """Whether some process is the notifier."""
         return bool(self._run("is_notifier_running")[0]["running"])
 
+    def is_daemon_alive(self) -> bool:
+        """Whether any daemon of this database gave a sign within the last minute."""
+        return bool(self._run("is_daemon_alive")[0]["alive"])
+
     @property
     def is_open(self) -> bool:
         """Whether the connection still stands: the notifier's lock goes with it."""

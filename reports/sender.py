@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -11,8 +12,10 @@ from ingest.notice import Notice
 from logging_module.config import LoggingConfig
 from reports.outbox import Outbox, Taken
 from reports.targets import Outcome, Target, backoff_seconds, deliver
+from reports.webhook import NotSent, post
 
 LOOK_EVERY_SECONDS = 1.0
+BEAT_EVERY_SECONDS = 60.0
 _STATES = {"sent": "sent", "retry": "pending", "refused": "dead", "gone": "gone"}
 
 Tell = Callable[[str], None]
@@ -31,6 +34,7 @@ class Sender:
         self._config = config
         self._targets = {target.name: target for target in targets}
         self._tell = tell
+        self._beat_at = 0.0
         self.outbox = Outbox(config)
 
     @property
@@ -67,6 +71,7 @@ class Sender:
                     if not mine:
                         return False
                 self.send_due(stopping)
+                self._beat()
                 failures = 0
                 stopping.wait(LOOK_EVERY_SECONDS)
             except DatabaseUnavailable as error:
@@ -87,6 +92,25 @@ class Sender:
             if outcome.verdict == "sent":
                 self.outbox.revive(target.name)
         return good
+
+    def _beat(self) -> None:
+        """Tell a dead-man monitor, once a minute, that this process, the database and a daemon live."""
+        secret = self._config.heartbeat_url
+        if secret is None or time.monotonic() < self._beat_at:
+            return
+        self._beat_at = time.monotonic() + BEAT_EVERY_SECONDS
+        if not self.outbox.is_daemon_alive():
+            return
+        try:
+            answer = post(
+                secret.get_secret_value(), None, allow_private=self._config.webhook_allow_private,
+                timeout_seconds=self._config.webhook_timeout_seconds, method="GET",
+            )  # fmt: skip
+        except NotSent as error:
+            self._tell(f"heartbeat: {error}")
+            return
+        if not 200 <= answer.status < 300:
+            self._tell(f"heartbeat: it answered {answer.status}")
 
     def _send(self, row: Taken) -> bool:
         target = self._targets[row.target]

@@ -24,6 +24,11 @@ class Hook(BaseHTTPRequestHandler):
             behaviour = self.server.script.pop(0) if len(self.server.script) > 1 else self.server.script[0]
         behaviour(self)
 
+    def do_GET(self) -> None:
+        with self.server.lock:
+            self.server.paths.append(self.path)
+        self.answer(200)
+
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
         for name, value in headers.items():
@@ -68,10 +73,13 @@ def closes(hook: Hook) -> None:
 
 
 def drips(hook: Hook) -> None:
-    """A byte of a header now and then, for ever: each is in time, the whole never is."""
+    """A byte of a header now and then: each is in time, the whole is not."""
     hook.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
-    while not hook.server.ended.wait(0.1):
+    for _ in range(200):
+        if hook.server.ended.wait(0.1):
+            return
         hook.wfile.write(b"x")
+    hook.wfile.write(b"\r\n\r\n")
 
 
 def floods(hook: Hook) -> None:

@@ -56,6 +56,9 @@ UPDATE notification_outbox SET state = 'dead' WHERE state = 'gone' AND target = 
 SELECT target, state, last_error FROM notification_outbox
 WHERE dedupe_key = %(dedupe_key)s OR dedupe_key LIKE %(split_keys)s ORDER BY id
 
+-- name: is_daemon_alive
+SELECT EXISTS (SELECT FROM ingest_instances WHERE stopped_at IS NULL AND heartbeat_at > now() - interval '1 minute') AS alive
+
 -- One notifier at a time, known by this lock.
 -- name: begin_notifying
 SELECT pg_try_advisory_lock(7240151803604) AS mine

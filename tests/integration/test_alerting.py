@@ -33,7 +33,8 @@ class Watch:
         return self.told()
 
     def told(self) -> list[tuple[str, str]]:
-        return self.database.rows("SELECT kind, payload ->> 'title' FROM notification_outbox ORDER BY id")  # type: ignore[return-value]
+        rows = self.database.rows("SELECT kind, payload ->> 'title' FROM notification_outbox ORDER BY id")
+        return [(kind, title) for kind, title in rows]
 
     def progress(self, at: datetime) -> None:
         self.database.rows("INSERT INTO stations (name) VALUES ('radio') ON CONFLICT DO NOTHING")

@@ -28,8 +28,10 @@ def rows(database: Database) -> list[tuple[Any, ...]]:
     return database.rows("SELECT state, attempts FROM notification_outbox WHERE target <> '' ORDER BY id")
 
 
-def with_webhooks(database: Database, **urls: str) -> LoggingConfig:
-    values = {**dict(database.config), **urls, "webhook_allow_private": True, "webhook_timeout_seconds": 2.0}
+def with_webhooks(database: Database, timeout_seconds: float = 30.0, **urls: str) -> LoggingConfig:
+    values = {
+        **dict(database.config), **urls, "webhook_allow_private": True, "webhook_timeout_seconds": timeout_seconds,
+    }  # fmt: skip
     return LoggingConfig(**values)
 
 
@@ -99,7 +101,8 @@ def test_too_many_requests_are_waited_out_in_order(database: Database) -> None:
 def test_every_other_answer(database: Database, behaviour: kit.Behaviour, state: str, words: str) -> None:
     with webhook(behaviour) as hook:
         put(database, "a")
-        said = send(with_webhooks(database, slack_webhook_url=hook.url))
+        timeout_seconds = 2.0 if "within" in words else 30.0
+        said = send(with_webhooks(database, timeout_seconds, slack_webhook_url=hook.url))
         assert len(hook.bodies) == 1
     assert rows(database) == [(state, 1)]
     assert words in said[0]
@@ -252,6 +255,29 @@ def test_a_running_notifier_sends_the_report(database: Database) -> None:
         finally:
             process.terminate()
             process.communicate(timeout=60)
+
+
+def test_a_monitor_hears_of_the_notifier_while_a_daemon_lives(database: Database) -> None:
+    with webhook() as hook:
+        values = {**dict(with_webhooks(database, discord_webhook_url=hook.url)), "heartbeat_url": hook.url + "/beat"}
+        config = LoggingConfig(**values)
+        for alive, beats in (("5 min", 0), ("1 s", 1)):
+            database.rows("DELETE FROM ingest_instances")
+            database.rows(
+                "INSERT INTO ingest_instances (instance, machine, heartbeat_at) VALUES ('i', 'm', now() - %s::interval)",
+                alive,
+            )
+            put(database, alive)
+            stopping, said = threading.Event(), list[str]()
+            sender = Sender(config, configured(config), said.append)
+            thread = threading.Thread(target=sender.run, args=(stopping,))
+            thread.start()
+            wait_until(lambda alive=alive: len(hook.bodies) == 1 + (alive == "1 s"), "a message")  # type: ignore[misc]
+            wait_until(lambda: sender._beat_at > 0, "a heartbeat's turn")  # type: ignore[misc] # noqa: B023
+            stopping.set()
+            thread.join()
+            sender.outbox.close()
+            assert sum(path.endswith("/beat") for path in hook.paths) == beats, said
 
 
 def test_without_any_webhook_there_is_nothing_to_run(database: Database) -> None:
