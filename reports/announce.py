@@ -123,8 +123,9 @@ def _send(sender: Sender, key: str, patience_seconds: float, *, stays: bool) -> 
     reasons = "; ".join(
         f"{name}: {row['last_error'] or row['state']}" for name, row in mine.items() if row["state"] != "sent"
     )
-    pending = stays and any(row["state"] == "pending" for row in rows)
-    more = "; it stays in the outbox for `radiolog notify`" if pending else ""
+    pending = any(row["state"] == "pending" for row in rows)
+    later = "`radiolog notify`" if stays else "the next report to the same webhook"
+    more = f"; it stays in the outbox for a day, for {later}" if pending else ""
     raise NotDelivered(f"the report was written, but its message was not sent: {reasons}{more}")
 
 

@@ -67,13 +67,11 @@ class Outbox:
         if targets:
             self._run("split", targets=targets)
 
-    def take(self, targets: list[str]) -> list[Taken]:
-        """The next notice of each target, where one is due."""
-        rows = self._run("take", targets=targets, lease_seconds=LEASE_SECONDS)
-        return [
-            Taken(row["id"], row["target"], Notice.from_payload(row["payload"]), row["attempts"])
-            for row in sorted(rows, key=lambda row: int(row["id"]))
-        ]
+    def take(self, target: str) -> Taken | None:
+        """The next notice of a target, if it is due; nobody else gets it before its lease ends."""
+        for row in self._run("take", target=target, lease_seconds=LEASE_SECONDS):
+            return Taken(row["id"], target, Notice.from_payload(row["payload"]), row["attempts"])
+        return None
 
     def settle(self, row_id: int, state: str, reason: str | None, wait_seconds: float = 0.0) -> None:
         """Say what became of a row: sent, pending (again after a wait), dead or gone."""

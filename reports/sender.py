@@ -50,13 +50,16 @@ class Sender:
         """
         sent = 0
         self.outbox.prepare(self.names)
-        while taken := self.outbox.take(self.names):
-            for number, row in enumerate(taken):
+        tried = True
+        while tried:
+            tried = False
+            for name in self.names:
                 if stopping is not None and stopping.is_set():
-                    for left in taken[number:]:
-                        self.outbox.settle(left.id, "pending", None)
                     return sent
-                sent += self._send(row)
+                row = self.outbox.take(name)
+                if row is not None:
+                    sent += self._send(row)
+                    tried = True
             self.outbox.prepare([])
         return sent
 

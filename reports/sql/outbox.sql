@@ -9,7 +9,7 @@ ON CONFLICT (dedupe_key) DO NOTHING
 
 -- name: split
 WITH whole AS (
-    UPDATE notification_outbox SET state = 'split', sent_at = now()
+    UPDATE notification_outbox SET state = 'split'
     WHERE state = 'pending' AND target = '' AND created_at > now() - interval '1 day'
     RETURNING id, dedupe_key, station, kind, payload, created_at
 )
@@ -21,7 +21,7 @@ ON CONFLICT (dedupe_key) DO NOTHING
 -- Nobody wants yesterday's alarm, and a webhook that is gone gets nothing more.
 -- name: give_up
 UPDATE notification_outbox o
-SET state = 'dead', sent_at = now(), last_error = coalesce(o.last_error || '; ', '') || CASE WHEN o.created_at <= now() - interval '1 day'
+SET state = 'dead', last_error = coalesce(o.last_error || '; ', '') || CASE WHEN o.created_at <= now() - interval '1 day'
     THEN 'given up after a day' ELSE 'the webhook is gone' END
 WHERE o.state = 'pending' AND (o.created_at <= now() - interval '1 day'
     OR o.target <> '' AND EXISTS (SELECT FROM notification_outbox g WHERE g.target = o.target AND g.state = 'gone'))
@@ -34,14 +34,12 @@ DELETE FROM notification_outbox WHERE state <> 'pending' AND state <> 'gone' AND
 UPDATE notification_outbox o
 SET next_attempt_at = now() + make_interval(secs => %(lease_seconds)s), attempts = attempts + 1
 WHERE o.state = 'pending' AND o.next_attempt_at <= now() AND o.id = (
-    SELECT min(p.id) FROM notification_outbox p
-    WHERE p.state = 'pending' AND p.target = o.target AND p.target = ANY (%(targets)s)
-    GROUP BY p.target)
-RETURNING o.id, o.target, o.payload, o.attempts
+    SELECT min(p.id) FROM notification_outbox p WHERE p.state = 'pending' AND p.target = %(target)s)
+RETURNING o.id, o.payload, o.attempts
 
 -- name: settle
 UPDATE notification_outbox
-SET state = %(state)s, last_error = %(reason)s, sent_at = CASE WHEN %(state)s = 'pending' THEN NULL ELSE now() END,
+SET state = %(state)s, last_error = %(reason)s, sent_at = CASE WHEN %(state)s = 'sent' THEN now() END,
     next_attempt_at = now() + make_interval(secs => %(wait_seconds)s)
 WHERE id = %(id)s AND state = 'pending'
 

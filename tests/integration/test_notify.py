@@ -273,7 +273,7 @@ def test_a_monitor_hears_of_the_notifier_while_a_daemon_lives(database: Database
             thread = threading.Thread(target=sender.run, args=(stopping,))
             thread.start()
             wait_until(lambda alive=alive: len(hook.bodies) == 1 + (alive == "1 s"), "a message")  # type: ignore[misc]
-            wait_until(lambda: sender._beat_at > 0, "a heartbeat's turn")  # type: ignore[misc] # noqa: B023
+            wait_until(lambda: sender._beat_at > 0, "a heartbeat's turn")  # noqa: B023
             stopping.set()
             thread.join()
             sender.outbox.close()
