@@ -137,7 +137,7 @@ class _Run:
         begun = time.monotonic()
         with FaultProxy(self._server) as proxy:
             variables = environment(proxy.config(self._config), **SETTINGS, **plan.settings)
-            variables |= {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+            variables["PYTHONPATH"] = str(Path(__file__).parents[1])  # where mutants are
             daemons = Daemons(plan.command, variables, log)
             try:
                 faults = Faults(
@@ -152,7 +152,7 @@ class _Run:
                 daemons.end()
         self._say(f"quiet after {time.monotonic() - begun:.0f} s; counting")
         verdict = oracle.judge(self.ask, read_written(self._records), self._log)
-        verdict.wrong += daemons.defects
+        verdict.wrong += [f"{times} times: {what}" for what, times in daemons.defects.items()]
         self._dump("ingest_files", "ingest_gaps", "ingest_instances")
         events = read_events(self._records)
         counts = faults.counts + daemons.counts
@@ -215,7 +215,7 @@ class _Run:
         time.sleep(3 * float({**SETTINGS, **self._plan.settings}["RADIOLOG_SWEEP_INTERVAL_SECONDS"]))  # for what comes twice
         daemons.look()
         if daemons.older_alive:
-            daemons.defects.append(f"{daemons.older_alive} daemons run on, though another took over from them")
+            daemons.defects[f"{daemons.older_alive} daemons run on, though another took over from them"] += 1
         daemons.terminate()
 
     def _probe(self, daemons: Daemons, left: int) -> None:
@@ -223,12 +223,12 @@ class _Run:
         if left:
             return  # it is red anyhow, and the daemon may be stuck
         (self._log / "probe.log").write_text(
-            '{"timestamp": "2026-11-22T10:00:00Z", "event": "error", "level": "error", "message": "probe"}\n'
+            '{"timestamp": "2026-11-22T10:00:00Z", "event": "metric", "metric_name": "probe", "metric_value": 1}\n'
         )
         deadline = time.monotonic() + PROBE_SECONDS
-        while not self.ask("SELECT FROM error_log WHERE message = 'probe'"):
+        while not self.ask("SELECT FROM system_metrics WHERE metric_name = 'probe'"):
             if time.monotonic() > deadline:
-                daemons.defects.append(f"a fresh line did not arrive within {PROBE_SECONDS:.0f} s")
+                daemons.defects[f"a fresh line did not arrive within {PROBE_SECONDS:.0f} s"] += 1
                 return
             time.sleep(0.1)
 

@@ -29,7 +29,7 @@ class Daemons:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self._command, self._environment, self._log = list(command), dict(environment), log
         self.counts = Counter[str]()
-        self.defects: list[str] = []
+        self.defects = Counter[str]()
         self.most_rss_bytes = 0
         self.most_descriptors = 0
         self._older: list[subprocess.Popen[bytes]] = []
@@ -50,7 +50,7 @@ class Daemons:
     def look(self) -> None:
         """A daemon that ended by itself is a defect; another one is started so that the run goes on."""
         if self.current.poll() is not None:
-            self.defects.append(f"a daemon ended by itself with exit code {self.current.returncode}")
+            self.defects[f"a daemon ended by itself with exit code {self.current.returncode}"] += 1
             self.start()
             return
         self.reap()
@@ -81,11 +81,11 @@ class Daemons:
         try:
             code = self.current.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
-            self.defects.append(f"a daemon did not end within {END_SECONDS:.0f} s of SIGTERM")
+            self.defects[f"a daemon did not end within {END_SECONDS:.0f} s of SIGTERM"] += 1
             self.kill()
             return
         if code not in {0, -signal.SIGTERM, EXIT_FENCED}:
-            self.defects.append(f"a daemon ended with exit code {code} at SIGTERM")
+            self.defects[f"a daemon ended with exit code {code} at SIGTERM"] += 1
 
     def reap(self) -> None:
         """Those that were taken over from end with a code of its own."""
@@ -97,7 +97,7 @@ class Daemons:
             if code == EXIT_FENCED:
                 self.counts["fenced"] += 1
             elif code not in {0, -signal.SIGKILL, -signal.SIGTERM}:
-                self.defects.append(f"a daemon that was taken over from ended with exit code {code}")
+                self.defects[f"a daemon that was taken over from ended with exit code {code}"] += 1
 
     @property
     def older_alive(self) -> int:
