@@ -130,18 +130,29 @@ def test_the_rows_are_those_of_the_recount(database: Database, truth: dict[str, 
 
 
 def test_ffmpegs_samples_are_those_of_its_lines(database: Database) -> None:
-    """The radio's log has a statistics line a minute: each is a sample with a row a value, and one for the lag."""
+    """The radio's log has a statistics line a minute: each is a sample with a row a value, and one for the lag.
+
+    All but the first of a session also give the speed and the bitrate since the one before.
+    """
     assert make_run(database, LOGS).returncode == 0
-    expected = 0
+    expected = samples = 0
     for line in (LOGS / "ffmpeg-radio.log").read_text(encoding="utf-8").splitlines():
         values = FFMPEG_FIELD.findall(line)
         if " time=" in line and "bitrate=" in line:
             known = [value for _, value in values if not value.startswith("N/A")]
             expected += len(known) + any(name == "time" and value != "N/A" for name, value in values)
-    ((stored,),) = database.rows(
-        "SELECT count(*) FROM system_metrics WHERE metric_name LIKE 'ffmpeg%%' AND service = 'ffmpeg-radio'"
+            samples += 1
+    sessions = database.rows(
+        "SELECT count(*) FROM stream_sessions WHERE service = 'ffmpeg-radio' AND progress_count > 0"
+    )[0][0]
+    ((stored, speeds, bitrates),) = database.rows(
+        "SELECT count(*) FILTER (WHERE metric_name NOT LIKE 'ffmpeg_current%%'),"
+        " count(*) FILTER (WHERE metric_name = 'ffmpeg_current_speed'),"
+        " count(*) FILTER (WHERE metric_name = 'ffmpeg_current_bitrate_kbps')"
+        " FROM system_metrics WHERE metric_name LIKE 'ffmpeg%%' AND service = 'ffmpeg-radio'"
     )
     assert stored == expected
+    assert speeds == bitrates == samples - sessions
 
 
 def test_again_and_nothing_is_read_twice(database: Database) -> None:

@@ -52,6 +52,13 @@ def test_links_lead_somewhere() -> None:
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
+def test_every_test_that_a_document_names_exists() -> None:
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    for document in ROOT.glob("docs/*.md"):
+        for name in re.findall(r"`(test_[a-z0-9_]+)`", document.read_text(encoding="utf-8")):
+            assert f"def {name}(" in tests, f"{document.name}: {name}"
+
+
 def test_no_file_is_longer_than_it_should_be() -> None:
     """Files of code stay readable: 300 lines are the aim, 400 the limit."""
     for package in ("ingest", "parsers", "reports", "logging_module", "samples", "benchmarks"):
