@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from parsers import dialects
+from parsers import azuracast, dialects
 from parsers.events import (
     Disposition,
     ErrorResolved,
@@ -95,6 +95,9 @@ def parse(data: bytes, zone: tzinfo) -> Parsed:
     if isinstance(decoded, Rejected):
         return decoded
     values, notes = decoded
+    payload = azuracast.find(values) if "kind" not in values else None
+    if payload is not None:
+        values = azuracast.normalise(values, payload)
     if "kind" not in values and ("event" not in values or "timestamp" not in values):
         values = dialects.normalise(values, notes)
     fields = Fields(values, notes)
