@@ -231,8 +231,8 @@ def _raise_if_systemic(refused: Sequence[Refused], total: int) -> None:
     for sqlstate, count in Counter(found.sqlstate for found in refused).items():
         if count > max(SYSTEMIC_AT_LEAST, SYSTEMIC_SHARE * total):
             raise DatabaseError(
-                f"PostgreSQL refuses at least {count} of {total} rows with SQLSTATE {sqlstate}: something in the database "
-                "is wrong; nothing was stored, and the lines are kept in their files",
+                f"PostgreSQL refuses at least {count} of {total} rows with SQLSTATE {sqlstate}: something in the "
+                "database is wrong; nothing was stored, and the lines are kept in their files",
                 sqlstate=sqlstate,
             )
 

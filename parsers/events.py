@@ -240,8 +240,8 @@ class Rejected(Struct, frozen=True, kw_only=True, gc=False):
     """A line that cannot be an event. It becomes a dead letter: kept, listed, replayable.
 
     `reason` is a stable word (bad_json, not_an_object, invalid_utf8, too_long, too_deep, missing_field, wrong_type …);
-    `detail` a sentence for a person, free of the line's own secrets. `run_id` and `seq`: the writer's, where the line could
-    be read that far. `kept`: the line's bytes without the secrets that only the parser knows, where it knows any.
+    `detail` a sentence for a person, free of the line's own secrets. `run_id` and `seq`: the writer's, where the line
+    could be read that far. `kept`: the line's bytes without the secrets that only the parser knows, where it knows any.
     """
 
     kind: ClassVar[str] = "rejected"

@@ -24,8 +24,8 @@ from ingest.batch import (
     Move,
 )
 from ingest.identity import NOTHING
-from ingest.loading import load_rows
 from ingest.line_clock import Arrival
+from ingest.loading import load_rows
 from ingest.rows import BatchBuilder, FileContext
 from ingest.sampling import EncoderTracker
 from parsers.events import RawLine, Severity
