@@ -132,9 +132,9 @@ def backend_pids(database: Database, application_name: str = "radiolog ingest") 
 
 
 def disconnect(database: Database) -> None:
-    """End every other connection to a test's database."""
-    database.rows(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-        " AND application_name LIKE 'radiolog%%'",
-        database.name,
+    """End the daemon's connections, over another database: settings of the test's own do not hold there."""
+    admin(
+        database,
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        f" WHERE datname = '{database.name}' AND application_name LIKE 'radiolog%'",
     )
