@@ -88,9 +88,7 @@ class Endings:
             key = (known.file_id.device, known.file_id.inode)
             if known.generation in held or not is_source(known.path):
                 continue
-            if known.state != "replaced" and (
-                key in seen or not files.is_surely_gone(known.path, known.file_id.device)
-            ):
+            if known.state != "replaced" and (key in seen or not files.is_surely_gone(known.path, known.file_id)):
                 continue
             burials += [self._burial(claimed) for claimed in self._store.claim([known.generation])]
         return burials

@@ -284,18 +284,22 @@ def stamp_of(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def is_surely_gone(path: str, device: int) -> bool:
-    """Whether nothing stands at a path because it was removed, and not because its folder cannot be looked into.
+def is_surely_gone(path: str, file_id: FileId) -> bool:
+    """Whether a file that stood at a path was removed, and its folder can be looked into.
 
     Args:
-        path: where it stood.
-        device: that it was on: where another file system is found there now, its own is perhaps not mounted.
+        path: where it stood; another file may stand there now.
+        file_id: the file. Where another file system is found in its folder, its own is perhaps not mounted.
     """
     folder = os.path.dirname(path)
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     try:
-        return os.stat(folder).st_dev == device and os.access(folder, os.R_OK | os.X_OK) and not os.path.lexists(path)
+        return (
+            os.stat(folder).st_dev == file_id.device
+            and os.access(folder, os.R_OK | os.X_OK)
+            and inode_key(path) != (file_id.device, file_id.inode)
+        )
     except OSError:
         return False
 

@@ -223,6 +223,26 @@ def test_a_removed_file_that_was_read_leaves_no_gap(database: Database, folder: 
     assert states(database) == ["finished"]
 
 
+def test_a_removed_file_is_over_although_another_stands_in_its_place(database: Database, folder: Path) -> None:
+    """Rotated and removed while nobody looked: its last known name belongs to another file now."""
+    log = folder / "a.log"
+    reader = Reader(database, folder)
+    log.write_text(lines_of(metric(1)) + "half")
+    reader.sync()
+    reader.close()
+    size = log.stat().st_size
+    (folder / "next").write_text(lines_of(metric(2)))
+    (folder / "next").rename(log)
+
+    reader = Reader(database, folder)
+    reader.sync(3)
+    reader.close()
+
+    assert states(database) == ["finished", "active"]
+    assert gaps(database) == [(size - len("half"), size, "deleted")]
+    assert values(database) == [1, 2]
+
+
 def test_a_folder_that_is_away_is_not_taken_for_removed_files(database: Database, folder: Path) -> None:
     """A file system that is not mounted: everything is away at once, and comes back."""
     (folder / "a.log").write_text(lines_of(metric(1)) + "half")
