@@ -43,6 +43,7 @@ class FileAccount(NamedTuple):
     rows_stored: int
     rows_retired: int
     created_at: datetime
+    updated_at: datetime
     unnumbered_letters: int  # dead letters that could not be read as far as their run and number
     read_bytes: int
     empty_bytes: int
@@ -97,10 +98,17 @@ class Recounted(NamedTuple):
 
 
 class Reread(NamedTuple):
-    """A generation's file, read again. `lines` None: it does not prove to be that file."""
+    """A generation's file, read again.
+
+    Attributes:
+        lines: up to the checkpoint's offset; None where the bytes before that are not those that were read there.
+        wrong_rung: offset of the first of the ladder's hashes that is not that of the file.
+        changed_at: when the file was last written.
+    """
 
     lines: int | None
-    wrong_rung: int | None  # offset of the first of the ladder's hashes that is not that of the file
+    wrong_rung: int | None
+    changed_at: datetime
 
 
 class Finding(NamedTuple):
@@ -241,10 +249,11 @@ def check_rows(file: FileAccount, found: Recounted | None) -> list[str]:
 def check_bytes(file: FileAccount, found: Reread) -> list[str]:
     """What a generation's file, read again, says against its counters."""
     wrong = []
-    if found.lines is None and file.state == "active":
+    if found.lines is None and file.state == "active" and found.changed_at < file.updated_at:
+        # A file that was written since may be another one by now: the next sweep finds out.
         wrong.append(
-            f"the bytes before its offset {file.committed_offset:,} are not those that were read there: the file "
-            "was written anew and nobody has looked since, or its checkpoint was changed"
+            f"the bytes before its offset {file.committed_offset:,} are not those that were read there, and nobody has "
+            "written to the file since: its checkpoint was changed"
         )
     if found.lines is not None and found.lines != file.lines:
         wrong.append(f"its bytes hold {found.lines:,} lines, the ledger says {file.lines:,}")

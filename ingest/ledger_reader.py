@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
@@ -180,17 +180,18 @@ def _split_again(
 ) -> Reread:
     """Count the lines of a file up to its offset, where the bytes before that are still the ones that were read."""
     observed = log.observe()
+    changed_at = datetime.fromtimestamp(observed.mtime_ns / 1e9, UTC)
     if (observed.file_id.device, observed.file_id.inode) != (file.device, file.inode):
-        return Reread(None, None)
+        return Reread(None, None, datetime.now(UTC))
     proof = Fingerprint(file.proof_length, file.proof_hash)
     if not proof.matches(log.read(file.committed_offset - proof.length, proof.length)):
-        return Reread(None, None)
+        return Reread(None, None, changed_at)
     lines = sum(_lines_between(log, file, *span, on_bytes) for span in _read_spans(file.committed_offset, gaps))
     for at, digest in rungs:
         start = max(0, at - WINDOW_BYTES)
         if at <= file.committed_offset and hash_window(log.read(start, at - start)) != digest:
-            return Reread(lines, at)
-    return Reread(lines, None)
+            return Reread(lines, at, changed_at)
+    return Reread(lines, None, changed_at)
 
 
 def _read_spans(end: int, gaps: Iterable[Gap]) -> Iterator[tuple[int, int]]:

@@ -1,13 +1,15 @@
 """Helpers of ingest tests: write lines, read a folder into a database, look at what came out."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from fix_postgres import Database
 
 from ingest.daemon import Progress, Service, backfill
-from ingest.files import source_of
+from ingest.files import machine_id, source_of
+from ingest.ledger_reader import read_ledger
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig
 
@@ -64,3 +66,6 @@ def ledger_holds(database: Database) -> None:
         assert lines == disposed, path
         assert (rows_stored - retired, dead) == (rows, letters), path
         assert stored == row_lines or retired, path
+    with closing(database.connect()) as connection:
+        found = read_ledger(connection, machine_id()[:64], recount=True).findings
+    assert not found, found

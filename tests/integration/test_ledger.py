@@ -181,6 +181,12 @@ def test_a_file_that_rotation_moved_is_found_and_read_again(database: Database, 
     assert [Path(place.path).name for place in ledger.places.values()] == ["station.log.1"]
 
 
+def test_a_file_that_was_written_anew_since_is_for_the_next_sweep_to_find(database: Database, station: Path) -> None:
+    station.write_text("x" * len(station.read_bytes()) + "\n")
+    ledger = proof(database)
+    assert (ledger.findings, ledger.reread) == ([], 0)
+
+
 def test_hostile_names_are_shown_escaped(database: Database, station: Path) -> None:
     database.rows("UPDATE ingest_files SET path = path || E'\\x1b[31m', blank = blank + 1")
     assert "\x1b" not in finished(database.config, "ledger").stdout
