@@ -326,16 +326,19 @@ def _renew(known: dict[str, list[Checkpoint]], now: Checkpoint) -> None:
 def _is_copy_of_unproven(found: _Unknown, candidates: Iterable[Checkpoint], surroundings: Surroundings) -> bool:
     """Whether all of it is in a file of its family of which nothing was stored yet, so that no hash tells.
 
+    That is also a file that was truncated or rewritten, and was not read since.
     Such a copy is left alone; a later sweep recognises it. The live name is never a copy: two runs of FFmpeg may write
     identical logs.
     """
     if not is_rotated_name(found.observed.path):
         return False
     for known in candidates:
-        if known.head.length:
+        if known.head.length and (known.compression or known.state != "active"):
             continue
         with surroundings.own_file(known) as own:
-            if own is not None and holds_all_of(own, found.file):
+            if own is None or (known.head.length and still_holds(own, known)):
+                continue
+            if holds_all_of(own, found.file):
                 return True
     return False
 

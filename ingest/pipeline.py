@@ -309,6 +309,8 @@ class Pipeline:
         observed = follower.file.observe()
         if not (follower.live and follower.file.is_complete() and follower.has_read(observed)):
             return
+        if follower.stamp != (observed.size_bytes, observed.mtime_ns):  # perhaps rewritten to the same size
+            return
         self.committer.add(follower.finish(observed, self._wall()))
         self.committer.flush()
         del self.followers[key]

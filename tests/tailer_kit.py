@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from backports import zstd
 from fix_postgres import Database
 
 from ingest.adoption import Adopter, Defaults
@@ -23,6 +24,7 @@ from ingest.telemetry import Telemetry
 from parsers.events import Severity
 
 ROTATE_WAIT_SECONDS = 5.0
+PACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstd.compress}
 
 
 def line(number: int, padding: int = 0) -> bytes:
@@ -44,10 +46,24 @@ def numbers_in(data: bytes) -> set[int]:
     return found
 
 
+def holes_in(data: bytes) -> list[tuple[int, int]]:
+    """Runs of eight and more NUL bytes before a line, or before the beginning of one."""
+    holes, at = [], 0
+    parts = data.split(b"\n")
+    for number, part in enumerate(parts, 1):
+        length = len(part) - len(part.lstrip(b"\0"))
+        if length >= 8 and (length < len(part) or number < len(parts)):
+            holes.append((at, at + length))
+        at += len(part) + 1
+    return holes
+
+
 def content(path: Path) -> bytes:
     """A file's bytes, unpacked."""
     data = path.read_bytes()
-    return zlib.decompressobj(31).decompress(data) if path.suffix == ".gz" else data  # it may be half written
+    if path.suffix == ".zst":
+        return zstd.ZstdDecompressor().decompress(data)  # it may be half written
+    return zlib.decompressobj(31).decompress(data) if path.suffix == ".gz" else data
 
 
 class Reader:
@@ -291,27 +307,27 @@ class Logs:
         self._rest.clear()
         os.truncate(self.live, 0)
 
-    def compress(self, which: int, *, keep: bool = False) -> None:
-        """Gzip a plain rotated file."""
-        plain = [path for path in self.rotated() if path.suffix != ".gz"]
+    def compress(self, which: int, *, keep: bool = False, kind: str = ".gz") -> None:
+        """Pack a plain rotated file."""
+        plain = [path for path in self.rotated() if path.suffix not in PACK]
         if not plain:
             return
         path = plain[which % len(plain)]
-        archive = path.with_name(path.name + ".gz")
+        archive = path.with_name(path.name + kind)
         self.excuse_halves()
-        archive.write_bytes(gzip.compress(path.read_bytes()))
+        archive.write_bytes(PACK[kind](path.read_bytes()))
         if not keep:
             path.unlink()
 
-    def compress_slowly(self, between: Callable[[], None]) -> None:
+    def compress_slowly(self, between: Callable[[], None], *, kind: str = ".gz") -> None:
         """An archive that is seen half written, beside the file that it is made of."""
-        plain = [path for path in self.rotated() if path.suffix != ".gz"]
+        plain = [path for path in self.rotated() if path.suffix not in PACK]
         if not plain:
             return
         path = plain[0]
-        archive = path.with_name(path.name + ".gz")
+        archive = path.with_name(path.name + kind)
         self.excuse_halves()
-        data = gzip.compress(path.read_bytes())
+        data = PACK[kind](path.read_bytes())
         with archive.open("wb", buffering=0) as file:
             file.write(data[: len(data) // 2])
             between()
@@ -320,7 +336,7 @@ class Logs:
 
     def put_away(self, *, compressed: bool) -> None:
         """logrotate's `olddir`, or a move by hand, of the newest rotated plain file; its writers have ended."""
-        plain = [path for path in self.rotated() if path.suffix != ".gz"]
+        plain = [path for path in self.rotated() if path.suffix not in PACK]
         if not plain:
             return
         self.forget_writers()
@@ -336,7 +352,7 @@ class Logs:
     def remove_twin(self) -> None:
         """Remove a plain file whose archive stands beside it."""
         for path in self.rotated():
-            if path.with_name(path.name + ".gz").exists():
+            if any(path.with_name(path.name + kind).exists() for kind in PACK):
                 path.unlink()
                 return
 
@@ -348,7 +364,7 @@ class Logs:
         path = rotated[which % len(rotated)]
         self.excuse_halves()
         oldest = self._age(rotated[-1])[0]
-        shutil.copy(path, self.folder / f"a.log.{oldest + 1}{'.gz' if path.suffix == '.gz' else ''}")
+        shutil.copy(path, self.folder / f"a.log.{oldest + 1}{path.suffix if path.suffix in PACK else ''}")
 
     def remove_oldest(self) -> None:
         """What rotation does in the end."""

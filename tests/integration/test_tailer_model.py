@@ -17,7 +17,7 @@ from fix_postgres import Database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_kit import ledger_holds
-from tailer_kit import Logs, Reader, open_below, stored
+from tailer_kit import PACK, Logs, Reader, holes_in, open_below, stored
 
 from ingest.errors import DatabaseError, Fenced
 
@@ -30,6 +30,7 @@ _TABLES = ("system_metrics", "error_log", "dead_letters", "ingest_gaps", "ingest
 _folders = itertools.count(1)
 
 small = st.integers(0, 3)
+kinds = st.sampled_from(sorted(PACK))
 ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.tuples(
         st.just("append"), st.integers(1, 4), st.sampled_from([0, 0, 300, 5000]), st.sampled_from([0, 0, 0, 1, 2])
@@ -46,8 +47,8 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.tuples(st.just("truncate")),
     st.tuples(st.just("truncate_same_size")),
     st.tuples(st.just("copytruncate"), st.sampled_from(["", "sync", "append"])),
-    st.tuples(st.just("compress"), small, st.booleans()),
-    st.tuples(st.just("compress_slowly"), st.booleans()),
+    st.tuples(st.just("compress"), small, st.booleans(), kinds),
+    st.tuples(st.just("compress_slowly"), st.booleans(), kinds),
     st.tuples(st.just("put_away"), st.booleans()),
     st.tuples(st.just("hold")),
     st.tuples(st.just("remove_twin")),
@@ -92,8 +93,8 @@ class World:
     def do_delete(self, recreate: bool) -> None:
         self.logs.delete(recreate=recreate)
 
-    def do_compress(self, which: int, keep: bool) -> None:
-        self.logs.compress(which, keep=keep)
+    def do_compress(self, which: int, keep: bool, kind: str) -> None:
+        self.logs.compress(which, keep=keep, kind=kind)
 
     def do_copytruncate(self, between: str) -> None:
         actions: dict[str, Callable[[], None]] = {"": lambda: None, "sync": self.do_sync, "append": lambda: None}
@@ -101,8 +102,8 @@ class World:
         if between == "append":
             self.logs.append(3)
 
-    def do_compress_slowly(self, sync: bool) -> None:
-        self.logs.compress_slowly(self.do_sync if sync else lambda: None)
+    def do_compress_slowly(self, sync: bool, kind: str) -> None:
+        self.logs.compress_slowly(self.do_sync if sync else lambda: None, kind=kind)
 
     def do_put_away(self, compressed: bool) -> None:
         self.logs.put_away(compressed=compressed)
@@ -187,8 +188,24 @@ class World:
         for (generation, number), (next_generation, next_number) in itertools.pairwise(rows):
             assert generation != next_generation or number < next_number, "out of order"
         ledger_holds(self.database)
+        self.check_holes()
         held = len(self.reader.pipeline.followers) + len(self.reader.pipeline.waiting)
         assert len(open_below(self.logs.folder)) == held, "descriptors leak"
+
+    def check_holes(self) -> None:
+        """Every hole that a stale writer left in a file that is followed is one gap of its generation."""
+        for follower in self.reader.pipeline.followers.values():
+            known = follower.checkpoint
+            if known.compression:
+                continue
+            found = self.database.rows(
+                f"SELECT from_offset, to_offset, reason FROM ingest_gaps WHERE generation = {known.generation} ORDER BY 1"
+            )
+            begins_at = max((end for _, end, reason in found if reason == "read_before"), default=0)
+            holes = [(max(start, begins_at), end) for start, end in holes_in(follower.file.read(0, 1 << 26))]
+            assert [gap[:2] for gap in found if gap[2] == "nul_hole"] == [
+                (start, end) for start, end in holes if end - start >= 8
+            ]
 
     def close(self) -> None:
         self.reader.close()

@@ -28,6 +28,37 @@ def reader(database: Database, folder: Path) -> Iterator[Reader]:
     assert open_below(folder) == []
 
 
+def test_a_file_rewritten_to_its_very_size_is_not_finished_before_it_is_read(reader: Reader, folder: Path) -> None:
+    """It was quiet for long when it was rewritten and rotated at once."""
+    log = folder / "a.log"
+    log.write_text(lines_of(metric(1), metric(2)))
+    reader.sync()
+    reader.settle()
+    log.write_text(lines_of(metric(3), metric(4)))
+    log.rename(folder / "a.log.1")
+
+    reader.settle()
+
+    assert sorted(stored_numbers(reader.database)) == [1, 2, 3, 4]
+    ledger_holds(reader.database)
+
+
+def test_a_copy_of_a_file_that_was_rewritten_unnoticed_is_not_read_beside_it(reader: Reader, folder: Path) -> None:
+    """`copytruncate` between copying and truncating; the file was truncated and written anew just before."""
+    log = folder / "a.log"
+    log.write_text(lines_of(*map(metric, range(1, 9))))
+    reader.sync()
+    log.write_text(lines_of(metric(10)))
+    shutil.copy(log, folder / "a.log.1")
+    reader.sync()
+    os.truncate(log, 0)
+    reader.sync()
+    reader.settle()
+
+    assert sorted(stored_numbers(reader.database)) == [*range(1, 9), 10]
+    ledger_holds(reader.database)
+
+
 @pytest.mark.parametrize("name", ["a.log.1", "a.log.2.gz"])
 def test_a_file_and_its_copy_found_by_one_sweep_are_read_once(database: Database, folder: Path, name: str) -> None:
     text = lines_of(*map(metric, range(50)))
