@@ -11,7 +11,7 @@ run: export RADIOLOG_STATION := Nightdrive FM
 run: export RADIOLOG_TIME_ZONE := Europe/Berlin
 endif
 
-.PHONY: run test check lint bench lock clean
+.PHONY: run test check lint soak mutants bench lock clean
 
 run: $(VENV)/.runtime
 	@$(BIN)/radiolog once --quiet $(LOGS)
@@ -28,6 +28,13 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The long fault campaign, and the seeded bugs that it must find (docs/testing.md). SOAK_MINUTES, SOAK_SEED.
+soak: $(VENV)/.dev
+	@cd tests && ../$(BIN)/python -m soak
+
+mutants: $(VENV)/.dev
+	@cd tests && ../$(BIN)/python -m soak.mutants
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

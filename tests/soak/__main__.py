@@ -16,7 +16,13 @@ CRASHES = ("immediate", "kill_checkpointer", "kill_backend")
 def plan_of(minutes: float, seed: int) -> Plan:
     """The campaign of so many minutes; what it must have done at least is in proportion."""
     share = minutes / 10
-    least = {"kill": 200, "rotations": 500, "kills_in_transaction": 20, "fenced": 10, "commits_whose_answer_was_lost": 30}
+    least = {
+        "kill": 200,
+        "rotations": 500,
+        "kills_in_transaction": 20,
+        "fenced": 10,
+        "commits_whose_answer_was_lost": 30,
+    }
     kinds = tuple(kind for kind in ALL_KINDS if has_logrotate() or not kind.startswith("lr_"))
     return Plan(
         seconds=minutes * 60,

@@ -99,7 +99,8 @@ def run(plan: Plan, *, keep: bool = False, say: Callable[[str], None] = lambda _
     """
     folder = Path(tempfile.mkdtemp(prefix="radiolog-soak-", dir="/tmp"))
     folder.chmod(0o755)
-    data = Path(tempfile.mkdtemp(prefix="radiolog-soak-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"))
+    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"  # noqa: S108 (folders made by mkdtemp)
+    data = Path(tempfile.mkdtemp(prefix="radiolog-soak-", dir=in_memory))
     data.chmod(0o711)
     try:
         server = EmbeddedKind(data / "data")
@@ -141,7 +142,13 @@ class _Run:
             daemons = Daemons(plan.command, variables, log)
             try:
                 faults = Faults(
-                    daemons, self._server, proxy, self._connect, self._log / "flooded", self._folder / "down", self._chance
+                    daemons,
+                    self._server,
+                    proxy,
+                    self._connect,
+                    self._log / "flooded",
+                    self._folder / "down",
+                    self._chance,
                 )
                 with self._writers():
                     self._fault_loop(faults, begun)
@@ -178,7 +185,9 @@ class _Run:
             )  # fmt: skip
             path = self._folder / f"writer{number}.json"
             path.write_text(json.dumps(spec._asdict()))
-            processes.append(subprocess.Popen([sys.executable, "-m", "soak.writer", path], cwd=Path(__file__).parents[1]))
+            processes.append(
+                subprocess.Popen([sys.executable, "-m", "soak.writer", path], cwd=Path(__file__).parents[1])
+            )
         try:
             yield
         finally:
@@ -212,7 +221,9 @@ class _Run:
                 progress_at = time.monotonic()
             left = now
         self._probe(daemons, left)
-        time.sleep(3 * float({**SETTINGS, **self._plan.settings}["RADIOLOG_SWEEP_INTERVAL_SECONDS"]))  # for what comes twice
+        time.sleep(
+            3 * float({**SETTINGS, **self._plan.settings}["RADIOLOG_SWEEP_INTERVAL_SECONDS"])
+        )  # for what comes twice
         daemons.look()
         if daemons.older_alive:
             daemons.defects[f"{daemons.older_alive} daemons run on, though another took over from them"] += 1
@@ -271,7 +282,8 @@ class _Run:
         """What a query gives."""
         with closing(self._connect()) as connection, connection.cursor() as cursor:
             cursor.execute(sql, args or None)
-            return cursor.fetchall()
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
 
     def _connect(self) -> Any:
         connection = psycopg2.connect(**self._target(), connect_timeout=2)

@@ -19,6 +19,7 @@ from soak.daemons import Daemons
 QUEUE_LIMIT = Path("/proc/sys/fs/inotify/max_queued_events")
 AWAY_SHARE = 0.2
 ANSWER_SECONDS = 30.0
+TRIES_FOR_TRANSACTION = 30
 
 
 class Faults:
@@ -62,9 +63,15 @@ class Faults:
     # -- the daemon ---------------------------------------------------------------------------------------------------
 
     def kill(self) -> None:
-        """SIGKILL at a random moment; stopped before, so that it is known what it was doing."""
+        """SIGKILL at a random moment, or at one inside a transaction; stopped before, so that it is known what it did."""
         self._daemons.pause()
-        self._count_transaction("kills_in_transaction")
+        tries = TRIES_FOR_TRANSACTION if self._chance.random() < 0.5 else 0
+        while not self._in_transaction() and tries:
+            tries -= 1
+            self._daemons.resume()
+            time.sleep(self._chance.uniform(0.001, 0.01))
+            self._daemons.pause()
+        self.counts["kills_in_transaction"] += self._in_transaction()
         self._daemons.kill()
         self._perhaps_away()
         self._daemons.start()
@@ -72,7 +79,7 @@ class Faults:
     def stop(self) -> None:
         """SIGSTOP for a while."""
         self._daemons.pause()
-        self._count_transaction("stops_in_transaction")
+        self.counts["stops_in_transaction"] += self._in_transaction()
         self._perhaps_away()
         time.sleep(self._chance.uniform(0.1, 1.0))
         self._daemons.resume()
@@ -83,7 +90,7 @@ class Faults:
         first = self._daemons.current
         if paused:
             self._daemons.pause()
-            self._count_transaction("stops_in_transaction")
+            self.counts["stops_in_transaction"] += self._in_transaction()
         self._daemons.start()
         if paused:
             time.sleep(self._chance.uniform(0.3, 1.5))
@@ -132,7 +139,9 @@ class Faults:
     def terminate(self) -> None:
         """All of the daemon's connections are ended, a few times in a row."""
         for _ in range(3):
-            for row in self._ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ 'radiolog'"):
+            for row in self._ask(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ 'radiolog'"
+            ):
                 self.counts["connections_ended"] += bool(row[0])
             time.sleep(self._chance.uniform(0.0, 0.1))
 
@@ -171,9 +180,9 @@ class Faults:
         self.counts["commits_whose_answer_was_lost"] = self._proxy.done["after"]
         self.counts["commits_and_copies_cut"] = self._proxy.done["before"]
 
-    def _count_transaction(self, what: str) -> None:
+    def _in_transaction(self) -> bool:
         sql = "SELECT FROM pg_stat_activity WHERE application_name = 'radiolog ingest' AND xact_start IS NOT NULL"
-        self.counts[what] += bool(self._ask(sql))
+        return bool(self._ask(sql))
 
     def _kill_process(self, which: str) -> None:
         for (pid,) in self._ask(f"SELECT pid FROM pg_stat_activity WHERE {which}") or self._ask(

@@ -40,9 +40,13 @@ class Verdict:
 
 def missing(ask: Ask, written: Mapping[str, Written]) -> int:
     """How many lines the database does not have yet, judged by their number."""
-    rows = dict(ask("SELECT metric_name, count(DISTINCT metric_value) FROM system_metrics GROUP BY metric_name"))
+    rows: dict[str, int] = dict(
+        ask("SELECT metric_name, count(DISTINCT metric_value) FROM system_metrics GROUP BY metric_name")
+    )
     excused = sum(len(of.excused) for of in written.values())
-    letters = sum(is_dead(number) for of in written.values() for number in range(1, of.last + 1) if number not in of.excused)
+    letters = sum(
+        is_dead(number) for of in written.values() for number in range(1, of.last + 1) if number not in of.excused
+    )
     stored_excused = _stored_excused(ask, written)
     expected = sum(of.last for of in written.values()) - excused - letters
     arrived = int(ask("SELECT count(*) FROM dead_letters")[0][0])
@@ -70,12 +74,16 @@ def judge(ask: Ask, written: Mapping[str, Written], folder: Path) -> Verdict:
     for name, count in ask("SELECT metric_name, count(*) FROM system_metrics GROUP BY metric_name"):
         if name not in {*written, "probe"}:
             verdict.wrong.append(f"{count} rows of nobody: {name!r}")
-    mixed = ask(f"SELECT count(*) FROM system_metrics WHERE metadata->>'note' IS DISTINCT FROM {NOTE_SQL} AND metric_name <> 'probe'")[0][0]
+    mixed = ask(
+        f"SELECT count(*) FROM system_metrics WHERE metadata->>'note' IS DISTINCT FROM {NOTE_SQL} AND metric_name <> 'probe'"
+    )[0][0]
     if mixed:
         verdict.wrong.append(f"{mixed} rows whose content is not their line's")
     verdict.rows = int(ask("SELECT count(*) FROM system_metrics")[0][0])
     verdict.dead_letters = int(ask("SELECT count(*) FROM dead_letters")[0][0])
-    verdict.gaps, verdict.gap_bytes = ask("SELECT count(*), coalesce(sum(to_offset - from_offset), 0)::bigint FROM ingest_gaps")[0]
+    verdict.gaps, verdict.gap_bytes = ask(
+        "SELECT count(*), coalesce(sum(to_offset - from_offset), 0)::bigint FROM ingest_gaps"
+    )[0]
     verdict.generations = int(ask("SELECT count(*) FROM ingest_files")[0][0])
     _check_sums(ask, verdict)
     _say_where(ask, folder, verdict)
@@ -116,7 +124,9 @@ def _judge_writer(
     both = seen + letters
     verdict.written += of.last
     verdict.destroyed += len(of.excused - both.keys())
-    verdict.lost += [LineId(name, number) for number in range(1, of.last + 1) if number not in both and number not in of.excused]
+    verdict.lost += [
+        LineId(name, number) for number in range(1, of.last + 1) if number not in both and number not in of.excused
+    ]
     verdict.doubled += [LineId(name, number) for number, times in both.items() if times > 1]
     unknown = [number for number in both if not 1 <= number <= of.last]
     if unknown:
@@ -146,14 +156,18 @@ def _say_where(ask: Ask, folder: Path, verdict: Verdict) -> None:
     ranges = [*_ranges(verdict.lost), *_ranges(verdict.doubled)]
     on_disk = _find({first for first, _ in ranges}, folder) if ranges else {}
     for first, last in _ranges(verdict.lost)[:MOST_SHOWN]:
-        verdict.wrong.append(f"lost: {first.writer} {first.number}..{last}; on disk in {on_disk.get(first, 'no file any more')}")
+        verdict.wrong.append(
+            f"lost: {first.writer} {first.number}..{last}; on disk in {on_disk.get(first, 'no file any more')}"
+        )
     for first, last in _ranges(verdict.doubled)[:MOST_SHOWN]:
         rows = ask(
             "SELECT m.generation, m.line_offset, f.path, f.state FROM system_metrics m JOIN ingest_files f USING (generation)"
             " WHERE metric_name = %s AND metric_value = %s ORDER BY 1", first.writer, first.number
         )  # fmt: skip
         where = "; ".join(f"generation {row[0]} byte {row[1]} of {row[2]} ({row[3]})" for row in rows)
-        verdict.wrong.append(f"doubled: {first.writer} {first.number}..{last}: {where}; on disk in {on_disk.get(first)}")
+        verdict.wrong.append(
+            f"doubled: {first.writer} {first.number}..{last}: {where}; on disk in {on_disk.get(first)}"
+        )
 
 
 def _ranges(lines: Iterable[LineId]) -> list[tuple[LineId, int]]:

@@ -157,6 +157,8 @@ def swap_link(family: Family) -> bool:
     targets.mkdir(exist_ok=True)
     new = targets / f"{family.name}t{family.next}.log"
     new.touch()
+    if not family.live.is_symlink():
+        family.live.rename(targets / f"{family.name}t0.log")
     link = family.folder / ".link"
     link.symlink_to(new)
     link.rename(family.live)
@@ -183,6 +185,7 @@ class Logrotate:
             family.complete()
         if "olddir" in self._directives:
             (family.folder / "old").mkdir(exist_ok=True, mode=0o755)
+        first = family.next
         process = subprocess.Popen(
             ["logrotate", "--force", "--state", str(family.folder / ".state"), self._configuration(family)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -192,7 +195,7 @@ class Logrotate:
                 family.write(2, whole=copies)
                 time.sleep(0.001)
         if copies:
-            _excuse_what_the_copy_has_not(family)
+            _excuse_what_the_copy_has_not(family, first)
         else:
             family.open_live()
         family.remove_old(KEEP)
@@ -206,13 +209,13 @@ class Logrotate:
         return str(path)
 
 
-def _excuse_what_the_copy_has_not(family: Family) -> None:
+def _excuse_what_the_copy_has_not(family: Family, first: int) -> None:
     """Lines written behind the end of logrotate's copy and before its truncation are on no disk any more."""
     plain = family.live.with_name(f"{family.live.name}.1")
     copy = plain if plain.exists() else plain.with_name(f"{plain.name}.gz")
     copied, kept = ids(content(copy)), ids(content(family.live))
-    if copied:
-        family.records.excuse(copied[-1].number + 1, (kept[0].number if kept else family.next) - 1)
+    behind = copied[-1].number + 1 if copied else first
+    family.records.excuse(behind, (kept[0].number if kept else family.next) - 1)
 
 
 def _move_away(family: Family) -> None:

@@ -1,6 +1,6 @@
 """A process of writers: several families, each with its log, its rate and its schemes of rotation.
 
-    python -m soak.writer SPEC.json        until SIGTERM; then every line that was begun is finished
+python -m soak.writer SPEC.json        until SIGTERM; then every line that was begun is finished
 """
 
 import json
@@ -54,14 +54,14 @@ class Stored:
         if not ids or not numbers or is_dead(ids[-1].number):
             return not ids
         try:
-            with closing(psycopg2.connect(**self._database, connect_timeout=2)) as connection:
-                with connection.cursor() as cursor:
-                    cursor.execute(
-                        "SELECT count(DISTINCT metric_value) FROM system_metrics WHERE metric_name = %s"
-                        " AND metric_value = ANY(%s::numeric[])",
-                        (ids[0].writer, sorted(numbers)),
-                    )
-                    row = cursor.fetchone()
+            connecting = closing(psycopg2.connect(**self._database, connect_timeout=2))
+            with connecting as connection, connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(DISTINCT metric_value) FROM system_metrics WHERE metric_name = %s"
+                    " AND metric_value = ANY(%s::numeric[])",
+                    (ids[0].writer, sorted(numbers)),
+                )
+                row = cursor.fetchone()
         except psycopg2.Error:
             return False
         return row is not None and row[0] == len(numbers)
