@@ -292,9 +292,13 @@ class Daemon:
             self._service.pipeline.committer.flush()
             self._deriving.result()  # two threads on one connection would commit each other's halves
             self._service.bookkeeper.work_all()
+        except DatabaseUnavailable as error:  # nor will it hear that we go
+            self._telemetry.database_lost(str(error), 0.0)
         except DatabaseError as error:
             self._telemetry.database_lost(str(error), 0.0)
-        self._service.sign_off()
+            self._service.sign_off()
+        else:
+            self._service.sign_off()
         self._telemetry.stopped("asked to")
 
     def _recover(self) -> None:

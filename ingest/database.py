@@ -22,11 +22,15 @@ __all__ = ["Connection", "connect", "engine", "is_retryable", "translate"]
 CONNECT_TIMEOUT_SECONDS = 5
 
 # Waiting for a lock longer than this is somebody else's fault: fail, back off, try again. A transaction that its
-# client forgot (paused, or its machine gone) must not hold locks for ever: the server ends it.
+# client forgot (paused, or its machine gone) must not hold locks for ever: the server ends it. While that waits for
+# COPY's data, only keepalives tell it that the machine is gone; usually after two hours.
 _SESSION_OPTIONS = {
     "TimeZone": "UTC",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "15s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "2",
 }
 
 # A peer that vanished without a word is noticed after at most 20 s (idle: 10 + 2 times 5; unanswered data: 20 s).

@@ -44,6 +44,7 @@ class FaultProxy:
     Attributes:
         port: of 127.0.0.1.
         messages: the queries that came by (and COPYDONE), in order of arrival.
+        hit: those of them that something was done to.
         done: how often each fault was done; also "connections", "dropped" and "COMMIT" (forwarded).
     """
 
@@ -58,6 +59,7 @@ class FaultProxy:
         self.chunk_bytes = 1 << 16
         self.silent = False
         self.messages: list[bytes] = []
+        self.hit: list[bytes] = []
         self.done: Counter[str] = Counter()
         self._listener = socket.create_server((self.host, 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
@@ -147,6 +149,7 @@ class FaultProxy:
                     if not rule.times:
                         self._rules.remove(rule)
                     self.done[rule.fault] += 1
+                    self.hit.append(message)
                     return rule.fault
             if message.startswith(b"COMMIT"):
                 self.done["COMMIT"] += 1

@@ -260,7 +260,7 @@ def test_a_deadlock(database: Database) -> None:
 def waits_for_a_lock(database: Database) -> bool:
     return bool(
         database.rows(
-            "SELECT FROM pg_stat_activity WHERE datname = %s AND application_name = 'radiolog ingest'"
+            "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND application_name = 'radiolog ingest'"
             " AND wait_event_type = 'Lock'", database.name,
         )
     )  # fmt: skip
@@ -342,9 +342,9 @@ def test_sigterm_ends_a_daemon_whose_database_does_not_answer(database: Database
     with FaultProxy(server) as proxy, running(proxy.config(database.config)) as daemon:
         lines.append()
         lines.wait("lines before the outage")
-        proxy.arm("silence_before", b"COMMIT")
+        proxy.arm("silence_after", b"COPYDONE")
         lines.append()
-        wait_until(lambda: proxy.done["silence_before"] == 1, "a call that nobody answers")
+        wait_until(lambda: proxy.done["silence_after"] == 1, "a call that nobody answers")
         proxy.silence()
         daemon.process.terminate()
         assert daemon.process.wait(25) == 0
