@@ -133,8 +133,14 @@ class Pipeline:
                 keys.add(key)
             elif key is not None and any(source.matches(path, include) for source in self._settings.sources):
                 unknown.append(path)
-        self._adopt(unknown)
+        originals = {self._adopter.family_of(path) for path in unknown}.difference(unknown)
+        # A copy is judged together with what it may be a copy of.
+        self._adopt([*unknown, *(path for path in originals if self._is_unknown(path))])
         return keys
+
+    def _is_unknown(self, path: str) -> bool:
+        key = files.inode_key(path)
+        return key is not None and key not in self.followers
 
     @property
     def left_out(self) -> bool:

@@ -147,6 +147,26 @@ def test_an_archive_of_a_removed_file_that_is_still_open_and_unread_waits(databa
     assert len(states(database)) == 1
 
 
+def test_a_copy_is_judged_together_with_a_live_file_that_nobody_has_opened_yet(
+    database: Database, folder: Path
+) -> None:
+    """copytruncate of a file that was empty until now, and an event that names the copy alone."""
+    reader = Reader(database, folder)
+    log = folder / "a.log"
+    log.write_text("")
+    reader.sync()
+    log.write_text(lines_of(*map(metric, range(1, 20))))
+    shutil.copy(log, folder / "a.log.1")
+
+    reader.pipeline.look([str(folder / "a.log.1")])
+    reader.drain()
+    reader.sync()
+    reader.settle()
+    reader.close()
+
+    assert values(database) == list(range(1, 20))
+
+
 # -- lost -----------------------------------------------------------------------------------------------------------------
 
 
