@@ -138,7 +138,8 @@ class _Run:
         begun = time.monotonic()
         with FaultProxy(self._server) as proxy:
             variables = environment(proxy.config(self._config), **SETTINGS, **plan.settings)
-            variables["PYTHONPATH"] = str(Path(__file__).parents[1])  # where mutants are
+            # Mutants are found there, and a copy of the sources elsewhere is tested as it stands.
+            variables["PYTHONPATH"] = os.pathsep.join(str(Path(__file__).parents[up]) for up in (1, 2))
             daemons = Daemons(plan.command, variables, log)
             try:
                 faults = Faults(

@@ -49,11 +49,16 @@ class Daemons:
 
     def look(self) -> None:
         """A daemon that ended by itself is a defect; another one is started so that the run goes on."""
-        if self.current.poll() is not None:
-            self.defects[f"a daemon ended by itself with exit code {self.current.returncode}"] += 1
+        code = self.current.poll()
+        self.reap()
+        if code == EXIT_FENCED and self._older:  # two started at once: the one that came to the fence last has won
+            self.counts["fenced"] += 1
+            self.current = self._older.pop()
+            return
+        if code is not None:
+            self.defects[f"a daemon ended by itself with exit code {code}"] += 1
             self.start()
             return
-        self.reap()
         process = Path(f"/proc/{self.current.pid}")
         try:
             resident = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))

@@ -181,7 +181,7 @@ class Faults:
         self.counts["commits_and_copies_cut"] = self._proxy.done["before"]
 
     def _in_transaction(self) -> bool:
-        sql = "SELECT FROM pg_stat_activity WHERE application_name = 'radiolog ingest' AND xact_start IS NOT NULL"
+        sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'radiolog ingest' AND xact_start IS NOT NULL"
         return bool(self._ask(sql))
 
     def _kill_process(self, which: str) -> None:
