@@ -27,7 +27,7 @@ from fix_postgres import Server
 
 from logging_module.config import LoggingConfig
 
-Fault = Literal["before", "after", "silence_before", "silence_after"]
+Fault = Literal["before", "after", "silence_before", "silence_after", "hold"]
 
 _CANCEL, _SSL, _GSS = 80877102, 80877103, 80877104
 _ENDS_ANSWER = b"ZG"  # ReadyForQuery, CopyInResponse
@@ -61,6 +61,7 @@ class FaultProxy:
         self.messages: list[bytes] = []
         self.hit: list[bytes] = []
         self.done: Counter[str] = Counter()
+        self._released = threading.Event()
         self._listener = socket.create_server((self.host, 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, name="fault proxy", daemon=True)
@@ -75,6 +76,7 @@ class FaultProxy:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
+        self.release()
         self.drop_all()
         for link in list(self._links):
             link.join()
@@ -89,7 +91,8 @@ class FaultProxy:
         Args:
             fault: "before" drops the connection instead of forwarding the message; "after" forwards it, waits for
                 the server's whole answer, and drops the connection instead of giving that to the client. With
-                "silence_" nothing is closed: the connection says nothing any more, in both directions.
+                "silence_" nothing is closed: the connection says nothing any more, in both directions. "hold" lets
+                the message wait for `release`.
             match: what the message begins with; any message where empty.
             nth: which of the matching messages is the first.
             times: how many matching messages in a row, from that one on.
@@ -117,6 +120,14 @@ class FaultProxy:
         self.silent = True
         for link in list(self._links):
             link.silent = True
+
+    def release(self) -> None:
+        """What was held goes on."""
+        self._released.set()
+
+    def wait_for_release(self) -> None:
+        """Until `release`."""
+        self._released.wait()
 
     def heal(self) -> None:
         """New connections are served again; the silent ones are dropped on both sides."""
@@ -255,6 +266,9 @@ class _Link:
                 if fault in {"before", "silence_before"}:
                     self.silent |= fault == "silence_before"
                     raise _Gone
+                if fault == "hold":
+                    self._proxy.wait_for_release()
+                    fault = None
                 self._at_answer = fault
             self._send(self._server, packet)
 

@@ -34,6 +34,28 @@ def test_a_daemon_that_was_paused_for_long_wakes_up_and_stores_nothing(database:
     lines.hold()
 
 
+def test_what_an_older_daemon_has_read_is_not_stored_after_the_newer_one_stored_it(
+    database: Database, server: Server
+) -> None:
+    """Its commit was on its way when the newer one took over; the compare-and-set refuses it."""
+    lines = Lines(database)
+    with FaultProxy(server) as proxy, running(proxy.config(database.config), "old") as old:
+        lines.append()
+        lines.wait("the first daemon reads")
+        proxy.arm("hold", b"UPDATE ingest_files SET\n")
+        lines.append()
+        wait_until(lambda: proxy.done["hold"] == 1, "a commit that has just begun")
+        with running(database.config, "new") as new:
+            lines.wait("the second daemon has stored the lines")
+            proxy.release()
+            says_that_it_was_fenced(old)
+            assert "23505" not in old.log  # the unique keys of rows, behind the compare-and-set, were not needed
+            lines.append()
+            lines.wait("the second daemon still reads")
+            new.stop()
+    lines.hold()
+
+
 def test_a_daemon_paused_inside_a_transaction_holds_up_the_next_for_seconds(database: Database, server: Server) -> None:
     """The server ends its transaction (idle_in_transaction_session_timeout), and with it its locks."""
     lines = Lines(database)
