@@ -118,7 +118,10 @@ class Lines:
 def admin(database: Database, *statements: str, name: str = "postgres") -> None:
     """Run statements outside of any transaction, in another database of the test's server."""
     config = database.config.model_copy(update={"postgres_db": name})
-    with closing(connect(config, application_name="test", autocommit=True)) as connection, connection.cursor() as cursor:
+    with (
+        closing(connect(config, application_name="test", autocommit=True)) as connection,
+        connection.cursor() as cursor,
+    ):
         for statement in statements:
             cursor.execute(statement)
 
