@@ -308,7 +308,7 @@ def scaled(faults: Mapping[str, int], share: float) -> dict[str, int]:
 
 ALL_KINDS: Sequence[str] = (
     "renamed", "copied", "packed", "mixed", "mixed", "removed", "linked", "lr_create", "lr_compress", "lr_delay", "lr_date",
-    "lr_datez", "lr_olddir", "lr_copy", "lr_copyz", "lr_copydz",
+    "lr_datez", "lr_olddir", "lr_olddirz", "lr_copy", "lr_copyz", "lr_copydz",
 )  # fmt: skip
 TEN_MINUTES: Mapping[str, int] = MappingProxyType(
     {

@@ -272,6 +272,7 @@ FAMILIES: Mapping[str, tuple[Scheme, ...]] = MappingProxyType(
         "lr_date": (Logrotate("create;dateext;dateformat -%Y%m%d_%H%M%S"),),
         "lr_datez": (Logrotate("dateext;dateformat -%Y%m%d_%H%M%S;create;compress"),),
         "lr_olddir": (Logrotate("create;olddir OLD"),),
+        "lr_olddirz": (Logrotate("create;olddir OLD;delaycompress;compress"),),
         "lr_copy": (Logrotate("copytruncate"),),
         "lr_copyz": (Logrotate("copytruncate;compress"),),
         "lr_copydz": (Logrotate("copytruncate;delaycompress;compress"),),
