@@ -53,6 +53,9 @@ def ready_connection(
             require(connection)
             connection.rollback()
         connection.autocommit = autocommit
+    except psycopg2.Error as error:
+        connection.close()
+        raise translate(error) from error
     except BaseException:
         connection.close()
         raise

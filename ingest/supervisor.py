@@ -79,8 +79,15 @@ class Supervisor:
 
     @contextmanager
     def watch(self, connection: Connection, patience: float = 1.0) -> Iterator["_Call"]:
-        """Let nobody wait for a connection longer than for one call."""
-        own = socket.socket(fileno=os.dup(connection.fileno()))
+        """Let nobody wait for a connection longer than for one call.
+
+        Raises:
+            DatabaseUnavailable: no descriptor is left to watch it by.
+        """
+        try:
+            own = socket.socket(fileno=os.dup(connection.fileno()))
+        except OSError as error:  # no descriptor is left
+            raise DatabaseUnavailable(f"a call to PostgreSQL cannot be watched: {error.strerror}") from error
         call = _Call(own, self._timeout_seconds * patience, self._monotonic)
         with self._lock:
             self._calls.add(call)

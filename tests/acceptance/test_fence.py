@@ -11,7 +11,7 @@ FENCED = 75
 
 
 def says_that_it_was_fenced(daemon: RunningDaemon) -> None:
-    assert daemon.ended() == FENCED
+    assert daemon.ended() == FENCED, daemon.log
     assert "another radiolog was started for the same folders" in daemon.log
     assert "Traceback" not in daemon.log
 
