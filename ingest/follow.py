@@ -122,7 +122,7 @@ def recognise(
                 return Twin(known.generation)
             if where is Standing.PRESENT:
                 return Wait("copy of a file that is being read")
-            if where is Standing.GONE:
+            if where is Standing.GONE and found[: known.proof.length].strip(b"\0"):  # a hole proves nothing
                 return Continue(known.generation)
     return New()
 
@@ -138,7 +138,8 @@ def begins_with(size_bytes: int, window: Callable[[int, int], bytes], ladder: Se
     below = max((rung for rung in ladder if rung[0] <= size_bytes), default=None)
     if below is None:
         return False
-    return hash_window(window_before_offset(window, below[0])) == below[1]
+    data = window_before_offset(window, below[0])
+    return hash_window(data) == below[1] and bool(data.strip(b"\0"))
 
 
 def surviving_bytes(

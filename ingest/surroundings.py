@@ -107,7 +107,7 @@ def ends_alike(other: files.LogFile, copy: files.LogFile, length: int) -> bool:
     """Whether the last 64 KiB of `length` bytes are the same at the same place."""
     start = max(0, length - _COMPARED_BYTES)
     data = copy.read(start, length - start)
-    return bool(data) and other.read(start, length - start) == data
+    return bool(data.strip(b"\0")) and other.read(start, length - start) == data
 
 
 def holds_all_of(other: files.LogFile, copy: files.LogFile) -> bool:

@@ -116,6 +116,13 @@ def test_a_shorter_run_of_a_program_that_always_begins_alike_is_not_taken_for_a_
     assert look(shorter, [checkpoint(CONTENT, 10000)]) == New()
 
 
+def test_a_hole_proves_nothing() -> None:
+    """Two logs that stale writers have filled with NULs up to where nothing was read yet."""
+    hole = b"\0" * 20_000
+    assert look(hole + CONTENT, [checkpoint(hole, 10_000)], read=hole) == New()
+    assert look(hole[:9000] + CONTENT[:50], [checkpoint(hole, 20_000)], read=hole) == New()
+
+
 def test_a_generation_of_which_nothing_was_read_proves_nothing() -> None:
     empty = checkpoint(b"", 0)
     assert look(CONTENT, [empty]) == New()
