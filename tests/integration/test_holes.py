@@ -272,7 +272,8 @@ def test_a_sparse_hole_of_ten_gigabytes_is_neither_read_nor_kept(database: Datab
     )
 
     peak_kib, read_bytes = done.stdout.split()
-    assert int(peak_kib) < 1_000_000  # of thirty gigabytes; it counts what the test process had before it became this one
+    # Of thirty gigabytes. It counts what the test process had, too, before it became this one.
+    assert int(peak_kib) < 1_000_000
     assert int(read_bytes) < 100_000_000
     assert stored_numbers(database) == [0, 1, 2]
     assert gaps(database) == [
