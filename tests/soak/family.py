@@ -133,10 +133,9 @@ class Family:
     def remove_old(self, keep: int) -> None:
         """What rotation does in the end; but only where the lines are stored, else the oracle would have to guess."""
         for path in reversed([*self.rotated()[keep:], *self.dated()[keep:]]):
-            if not self.is_stored(ids(content(path))):
-                return
-            path.unlink()
-            self.records.did("removed")
+            if self.is_stored(ids(content(path))):
+                path.unlink()
+                self.records.did("removed")
 
 
 def number_of(path: Path) -> int:

@@ -17,7 +17,7 @@ from fix_postgres import Server
 from soak.daemons import Daemons
 
 QUEUE_LIMIT = Path("/proc/sys/fs/inotify/max_queued_events")
-AWAY_SHARE = 0.2
+AWAY_SHARE = 0.1
 ANSWER_SECONDS = 30.0
 TRIES_FOR_TRANSACTION = 30
 

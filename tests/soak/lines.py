@@ -48,6 +48,11 @@ def ids(data: bytes) -> list[LineId]:
     return [LineId(match[1].decode(), int(match[2])) for match in _ID.finditer(whole)]
 
 
+def name_and_number(writer: str, number: int) -> bytes:
+    """The part of a line that says which it is."""
+    return f'"metric_name": "{writer}", "metric_value": {number},'.encode()
+
+
 def id_of_letter(data: bytes) -> tuple[LineId | None, bool]:
     """Which line a dead letter keeps, and whether it is whole (else the rest of it was torn off)."""
     match = _ID.search(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from soak.family import content
-from soak.lines import NOTE_SQL, LineId, id_of_letter, ids, is_dead
+from soak.lines import NOTE_SQL, LineId, id_of_letter, ids, is_dead, name_and_number
 from soak.records import Written
 
 MOST_SHOWN = 12
@@ -187,7 +187,7 @@ def _find(wanted: set[LineId], folder: Path) -> dict[LineId, str]:
     for path in sorted(path for path in folder.rglob("*.log*") if path.is_file() and not path.is_symlink()):
         data = content(path)
         for line in wanted.intersection(ids(data)):
-            mark = f'"metric_name": "{line.writer}", "metric_value": {line.number},'.encode()
+            mark = name_and_number(*line)
             start = data.rfind(b"\n", 0, data.find(mark)) + 1
             found[line].append(f"{path} byte {start}")
     return {line: ", ".join(places) for line, places in found.items()}

@@ -204,7 +204,7 @@ class Logrotate:
     def _configuration(self, family: Family) -> str:
         path = family.folder / ".logrotate"
         text = self._directives.replace(";", "\n").replace("OLD", str(family.folder / "old"))
-        path.write_text(f"{family.live} {{\n rotate {KEEP + 95}\n{text}\n}}\n")
+        path.write_text(f"{family.live} {{\n rotate 9999\n{text}\n}}\n")
         path.chmod(0o644)
         return str(path)
 

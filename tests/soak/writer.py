@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import psycopg2
 
 from soak.family import Family
-from soak.lines import LineId, is_dead
+from soak.lines import LineId, is_dead, name_and_number
 from soak.records import Records
 from soak.schemes import FAMILIES, HAS_ZSTD, compress, compress_zstd
 
@@ -50,21 +50,23 @@ class Stored:
 
     def __call__(self, ids: list[LineId]) -> bool:
         """Whether all these lines of one writer are rows, judged by those that can be; False when nobody answers."""
+        if not ids:
+            return True
         numbers = {found.number for found in ids if not is_dead(found.number)}
-        if not ids or not numbers or is_dead(ids[-1].number):
-            return not ids
+        letter = 0 if not is_dead(ids[-1].number) else ids[-1].number  # those before it came together with a later row
         try:
             connecting = closing(psycopg2.connect(**self._database, connect_timeout=2))
             with connecting as connection, connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT count(DISTINCT metric_value) FROM system_metrics WHERE metric_name = %s"
-                    " AND metric_value = ANY(%s::numeric[])",
-                    (ids[0].writer, sorted(numbers)),
+                    "SELECT (SELECT count(DISTINCT metric_value) FROM system_metrics WHERE metric_name = %s"
+                    " AND metric_value = ANY(%s::numeric[])),"
+                    " EXISTS (SELECT FROM dead_letters WHERE position(%s::bytea IN line) > 0)",
+                    (ids[0].writer, sorted(numbers), name_and_number(ids[0].writer, letter)),
                 )
                 row = cursor.fetchone()
         except psycopg2.Error:
             return False
-        return row is not None and row[0] == len(numbers)
+        return row is not None and row[0] == len(numbers) and (not letter or row[1])
 
 
 def run(spec: WriterSpec, stopping: threading.Event) -> None:
