@@ -1,10 +1,7 @@
 """The waker: hints from real events, and silence where none can be had."""
 
-import ctypes
 import subprocess
 import sys
-import threading
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -95,43 +92,6 @@ def test_polling_watches_nothing(tmp_path: Path) -> None:
     hints = waker.wait(0.0)
     waker.stop()
     assert not hints.paths
-
-
-def thread_of(waker: Waker, which: str) -> threading.Thread:
-    """One of watchdog's threads: there is no other way to them than its own attributes."""
-    observer: Any = waker._watch._observer  # type: ignore[union-attr]
-    threads = {"hands out": observer, "folder": next(iter(observer.emitters)), "reads": observer._inotify_fd}
-    thread: threading.Thread = threads[which]
-    return thread
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("which", ["hands out", "folder", "reads"])
-def test_a_dead_thread_of_watchdog_is_noticed(tmp_path: Path, which: str) -> None:
-    """As when a handler or a warning raised in it. Of the last two `Observer.is_alive()` knows nothing."""
-    telemetry = Telemetry(stream=None)
-    waker = Waker([str(tmp_path)], telemetry)
-    waker.start()
-    try:
-        victim = thread_of(waker, which)
-        assert victim.ident is not None
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(victim.ident), ctypes.py_object(SystemExit))
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while victim.is_alive():  # it dies when it next wakes up
-            assert time.monotonic() < deadline
-            (tmp_path / "wake.log").write_text("x")
-            victim.join(0.01)
-        waker.check()
-        assert telemetry.counters["watch_renewed"] == 1
-        waker.wait(DEADLINE_SECONDS)
-        (tmp_path / "a.log").write_text("x")
-        seen: set[str] = set()
-        while str(tmp_path / "a.log") not in seen:
-            hints = waker.wait(DEADLINE_SECONDS)
-            assert hints.paths or hints.tree_changed
-            seen |= hints.paths
-    finally:
-        waker.stop()
 
 
 def test_a_flood_of_events_takes_bounded_memory(tmp_path: Path) -> None:
