@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,51 @@ def test_polling_watches_nothing(tmp_path: Path) -> None:
     hints = waker.wait(0.0)
     waker.stop()
     assert not hints.paths
+
+
+def doomed_thread_of(waker: Waker, which: str) -> threading.Thread:
+    """One of watchdog's threads, which ends when it next wakes up. Only watchdog's own attributes lead there."""
+    observer: Any = waker._watch._observer  # type: ignore[union-attr]
+    threads = {
+        "hands out": (observer, "dispatch_events"),
+        "folder": (next(iter(observer.emitters)), "queue_events"),
+        "reads": (observer._inotify_fd, "handle_event"),
+    }
+
+    def end(*_: object) -> None:
+        raise SystemExit
+
+    thread: threading.Thread
+    thread, step = threads[which]
+    setattr(thread, step, end)
+    return thread
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("which", ["hands out", "folder", "reads"])
+def test_a_dead_thread_of_watchdog_is_noticed(tmp_path: Path, which: str) -> None:
+    """As when a handler or a warning raised in it. Of the last two `Observer.is_alive()` knows nothing."""
+    telemetry = Telemetry(stream=None)
+    waker = Waker([str(tmp_path)], telemetry)
+    waker.start()
+    try:
+        victim = doomed_thread_of(waker, which)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while victim.is_alive():  # it dies when it next wakes up
+            assert time.monotonic() < deadline
+            (tmp_path / "wake.log").write_text("x")
+            victim.join(0.01)
+        waker.check()
+        assert telemetry.counters["watch_renewed"] == 1
+        waker.wait(DEADLINE_SECONDS)
+        (tmp_path / "a.log").write_text("x")
+        seen: set[str] = set()
+        while str(tmp_path / "a.log") not in seen:
+            hints = waker.wait(DEADLINE_SECONDS)
+            assert hints.paths or hints.tree_changed
+            seen |= hints.paths
+    finally:
+        waker.stop()
 
 
 def test_a_flood_of_events_takes_bounded_memory(tmp_path: Path) -> None:
