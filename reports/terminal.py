@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,6 +16,27 @@ from reports.window import Window
 
 _TOP = 5
 _CELL_CHARACTERS = 120
+
+
+def asked(
+    analytics: Analytics, days: float, *, start: datetime | date | None, end: datetime | date | None,
+    station: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    """The span of time that was asked for, checked: start, end, time_zone, station.
+
+    Arguments and errors are those of `stats_as_json`.
+    """
+    analytics.require_station(station)
+    window = analytics.window(days, start=start, end=end, station=station)
+    analytics.require_past(window)
+    zone = analytics.zone(station)
+    return {"start": window.start, "end": window.end, "time_zone": zone.key, "station": station}
+
+
+def heading(said: dict[str, Any], zone: ZoneInfo) -> Text:
+    """The first line of what is printed: the span of time that `asked` gave."""
+    text = f"{full_moment(said['start'], zone)} to {full_moment(said['end'], zone)} ({said['time_zone']})"
+    return Text(text, style="bold")
 
 
 def stats_as_json(
@@ -38,16 +60,11 @@ def stats_as_json(
         UnknownStation: no such station ever logged anything.
         DatabaseError: PostgreSQL cannot be reached or refused.
     """
-    analytics.require_station(station)
-    window = analytics.window(days, start=start, end=end, station=station)
-    analytics.require_past(window)
-    span: dict[str, Any] = {"start": window.start, "end": window.end, "station": station}
+    said = asked(analytics, days, start=start, end=end, station=station)
+    span: dict[str, Any] = {name: said[name] for name in ("start", "end", "station")}
     with analytics.snapshot():
         return {
-            "start": window.start,
-            "end": window.end,
-            "time_zone": analytics.zone(station).key,
-            "station": station,
+            **said,
             "plays": analytics.get_play_stats(**span),
             "uptime": analytics.get_uptime(**span),
             "outages": analytics.get_outages(limit=_TOP, **span),
@@ -65,7 +82,6 @@ def render_stats(
     """What `radiolog stats` prints. Arguments and errors are those of `stats_as_json`."""
     found = stats_as_json(analytics, days=days, start=start, end=end, station=station)
     zone = analytics.zone(station)
-    heading = f"{full_moment(found['start'], zone)} to {full_moment(found['end'], zone)} ({found['time_zone']})"
     outages = [
         (moment(row["start"], zone), duration(row["down_seconds"]), row["station"], row["cause"] or "not logged")
         for row in found["outages"]
@@ -79,7 +95,7 @@ def render_stats(
         for row in found["templates"]
     ]  # fmt: skip
     return Group(
-        Text(heading, style="bold"),
+        heading(found, zone),
         facts_table(_figures(found)),
         *table("Last outages", ("began", "off air", "station", "cause"), outages, right=("off air",)),
         *table("Most played", ("track", "plays", "time"), tracks, right=("plays", "time")),

@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from reports.analytics import Analytics
-from reports.report.wording import count, decimal, duration, full_moment, moment
-from reports.terminal import table
+from reports.report.wording import count, decimal, duration, moment
+from reports.terminal import asked, heading, table
 
 
 def sessions_as_json(
@@ -33,16 +33,11 @@ def sessions_as_json(
         UnknownStation: no such station ever logged anything.
         DatabaseError: PostgreSQL cannot be reached or refused.
     """
-    analytics.require_station(station)
-    window = analytics.window(days, start=start, end=end, station=station)
-    analytics.require_past(window)
-    span: dict[str, Any] = {"start": window.start, "end": window.end, "station": station, "limit": limit}
+    said = asked(analytics, days, start=start, end=end, station=station)
+    span: dict[str, Any] = {"start": said["start"], "end": said["end"], "station": station, "limit": limit}
     with analytics.snapshot():
         return {
-            "start": window.start,
-            "end": window.end,
-            "time_zone": analytics.zone(station).key,
-            "station": station,
+            **said,
             "sessions": analytics.get_sessions(**span),
             "incidents": analytics.get_incidents(**span),
         }
@@ -55,7 +50,6 @@ def render_sessions(
     """What `radiolog sessions` prints. Arguments and errors are those of `sessions_as_json`."""
     found = sessions_as_json(analytics, days=days, start=start, end=end, station=station, limit=limit)
     zone = analytics.zone(station)
-    heading = f"{full_moment(found['start'], zone)} to {full_moment(found['end'], zone)} ({found['time_zone']})"
     sessions = [
         (
             _when(row, zone), row["station"], row["service"], _lasted(row), _end(row), row["health"],
@@ -87,7 +81,7 @@ def render_sessions(
     ]  # fmt: skip
     if not sessions and not incidents:
         shown = [Text("no FFmpeg session in this time")]
-    return Group(Text(heading, style="bold"), *shown)
+    return Group(heading(found, zone), *shown)
 
 
 def _when(row: dict[str, Any], zone: Any) -> str:
