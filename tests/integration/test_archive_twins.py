@@ -4,7 +4,7 @@ import bz2
 import gzip
 import lzma
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,18 +17,6 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.compress,
 }  # fmt: skip
 kinds = pytest.mark.parametrize("kind", sorted(PACK))
-
-
-@pytest.fixture
-def folder(database: Database) -> Path:
-    return database.config.log_path
-
-
-@pytest.fixture
-def reader(database: Database, folder: Path) -> Iterator[Reader]:
-    reader = Reader(database, folder)
-    yield reader
-    reader.close()
 
 
 def numbered(start: int, stop: int, **more: str) -> bytes:

@@ -4,7 +4,6 @@ import codecs
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +23,6 @@ FFMPEG_LINES = (
     "[in#0 @ 0x55d0c8a1b2c0] Error opening input: Input/output error\r\n"
     "frame=  100 fps= 25 q=-1.0 size=     512kB time=00:00:04.00 bitrate=1048.6kbits/s speed=   1x    \r"
 )
-
-
-@pytest.fixture
-def folder(database: Database) -> Path:
-    return database.config.log_path
-
-
-@pytest.fixture
-def reader(database: Database, folder: Path) -> Iterator[Reader]:
-    reader = Reader(database, folder)
-    yield reader
-    reader.close()
 
 
 def packed(text: str, encoding: str) -> bytes:

@@ -4,7 +4,6 @@ import gzip
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,6 @@ from tailer_kit import Logs, Reader
 from ingest.files import PlainFile, open_log
 
 GIGABYTE = 1 << 30
-
-
-@pytest.fixture
-def folder(database: Database) -> Path:
-    return database.config.log_path
-
-
-@pytest.fixture
-def reader(database: Database, folder: Path) -> Iterator[Reader]:
-    reader = Reader(database, folder)
-    yield reader
-    reader.close()
 
 
 def gaps(database: Database) -> list[tuple[int, int, str]]:

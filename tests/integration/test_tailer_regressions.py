@@ -3,7 +3,7 @@
 import gzip
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,19 +13,6 @@ from tailer_kit import Logs, Reader, open_below
 
 from ingest.batch import Batch
 from ingest.errors import DatabaseError
-
-
-@pytest.fixture
-def folder(database: Database) -> Path:
-    return database.config.log_path
-
-
-@pytest.fixture
-def reader(database: Database, folder: Path) -> Iterator[Reader]:
-    reader = Reader(database, folder)
-    yield reader
-    reader.close()
-    assert open_below(folder) == []
 
 
 def test_a_file_rewritten_to_its_very_size_is_not_finished_before_it_is_read(reader: Reader, folder: Path) -> None:

@@ -14,11 +14,6 @@ from tailer_kit import Reader, open_below
 BANNER = lines_of(*(metric(0, part=part, note="x" * 80) for part in range(40)))  # well above 4 KiB, always the same
 
 
-@pytest.fixture
-def folder(database: Database) -> Path:
-    return database.config.log_path
-
-
 def values(database: Database) -> list[int]:
     """Stored numbers without those of the banner, sorted."""
     return sorted(number for number in stored_numbers(database) if number)
