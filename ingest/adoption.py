@@ -44,9 +44,15 @@ class Defaults(NamedTuple):
 
 
 class _Unknown(NamedTuple):
+    """An open file that no follower has, and the live names that it may belong to, the nearest first."""
+
     file: files.LogFile
     observed: Observed
-    family: str
+    live_names: list[str]
+
+    @property
+    def family(self) -> str:
+        return _nearest(self.live_names)
 
 
 class Adopter:
@@ -98,7 +104,7 @@ class Adopter:
         self._held = dict(held)
         followers: list[Follower] = []
         try:
-            for group in _groups([*paths, *removed], self.family_of):
+            for group in _groups([*paths, *removed]):
                 self._adopt_group(group, followers)
         except BaseException:
             for follower in followers:
@@ -121,8 +127,7 @@ class Adopter:
     def _adopt_all(self, unknown: Sequence[_Unknown], followers: list[Follower]) -> None:
         known: defaultdict[str, list[Checkpoint]] = defaultdict(list)
         own: dict[FileId, Checkpoint] = {}
-        live_names = {found.observed.path: self._live_names(found.observed.path) for found in unknown}
-        families = sorted({stored_path(name) for names in live_names.values() for name in names})
+        families = sorted({stored_path(name) for found in unknown for name in found.live_names})
         for checkpoint in self._store.families(families, [_key(found.observed) for found in unknown]):
             known[checkpoint.family].append(checkpoint)
             own.setdefault(checkpoint.file_id, checkpoint)
@@ -132,7 +137,7 @@ class Adopter:
         claimed = self._store.claim(going_on) if going_on else []
         self._claimed = {checkpoint.generation: checkpoint for checkpoint in claimed}
         for found in unknown:
-            candidates = [one for name in live_names[found.observed.path] for one in known[stored_path(name)]]
+            candidates = [one for name in found.live_names for one in known[stored_path(name)]]
             known_as = own.get(found.observed.file_id)
             if known_as is not None and known_as not in candidates:  # renamed to a name of another family
                 candidates = [known_as, *candidates]
@@ -170,8 +175,7 @@ class Adopter:
 
     def family_of(self, path: str) -> str:
         """The live name that a path belongs to: of those that it may belong to, the nearest that is there."""
-        live_names = self._live_names(path)
-        return next((name for name in live_names if os.path.lexists(name)), live_names[0])
+        return _nearest(self._live_names(path))
 
     def _live_names(self, path: str) -> list[str]:
         """The live names that a path may belong to.
@@ -203,7 +207,7 @@ class Adopter:
         if self._settled.get(_key(observed)) == (observed.size_bytes, observed.mtime_ns):
             file.close()
             return None
-        return _Unknown(file, observed, self.family_of(path))
+        return _Unknown(file, observed, self._live_names(path))
 
     def _adopt(self, found: _Unknown, candidates: list[Checkpoint]) -> Follower | None:
         observed = found.observed
@@ -343,13 +347,16 @@ def _is_copy_of_unproven(found: _Unknown, candidates: Iterable[Checkpoint], surr
     return False
 
 
-def _groups(
-    places: Iterable[str | files.PlainFile], family_of: Callable[[str], str]
-) -> Iterator[list[str | files.PlainFile]]:
+def _nearest(live_names: list[str]) -> str:
+    """The first that is there, else the first."""
+    return next((name for name in live_names if os.path.lexists(name)), live_names[0])
+
+
+def _groups(places: Iterable[str | files.PlainFile]) -> Iterator[list[str | files.PlainFile]]:
     """Whole families, at least `_GROUP_FILES` at a time; live names before those that may be copies of them."""
     families: dict[str, list[str | files.PlainFile]] = {}
     for place in sorted(places, key=lambda place: is_rotated_name(_path_of(place))):
-        families.setdefault(family_of(_path_of(place)), []).append(place)
+        families.setdefault(family(_path_of(place)), []).append(place)
     group: list[str | files.PlainFile] = []
     for members in families.values():
         group += members

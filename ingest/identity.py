@@ -9,6 +9,7 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 WINDOW_BYTES = 4096
@@ -120,6 +121,7 @@ def rung_offsets(after: int, up_to: int) -> Iterator[int]:
         yield at
 
 
+@lru_cache(1 << 16)
 def family(path: str) -> str:
     """The live name that a rotated name belongs to: `/l/a.log` for `/l/a.log.2.gz` and `/l/a-20261122.log`.
 

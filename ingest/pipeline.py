@@ -20,7 +20,7 @@ from ingest.endings import Burial, Endings
 from ingest.errors import SourceError
 from ingest.follower import Follower, FollowerSettings, Replaced
 from ingest.identity import is_rotated_name
-from ingest.room import Room, is_rotated
+from ingest.room import Room
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 from ingest.tree import Key, Tree
@@ -299,7 +299,7 @@ class Pipeline:
             over = (
                 follower.missed_sweeps >= GONE_AFTER_SWEEPS
                 or follower.checkpoint.compression
-                or is_rotated(follower.path)
+                or is_rotated_name(follower.path)
             )
             if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:
                 self._finish(key, follower)

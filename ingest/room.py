@@ -1,14 +1,11 @@
 """Descriptors are few on some machines: which files are open, when there are more files than may be."""
 
 from bisect import bisect_right
-from functools import lru_cache
 
 from ingest.adoption import Adopter
 from ingest.follower import Follower
 from ingest.identity import family, is_rotated_name
 from ingest.tree import Key
-
-is_rotated = lru_cache(1 << 16)(is_rotated_name)
 
 
 class Room:
@@ -66,7 +63,7 @@ class Room:
         idle = sorted(
             (follower.changed_at, key)
             for key, follower in self._followers.items()
-            if follower.stamp is not None and not follower.checkpoint.held and not is_rotated(follower.path)
+            if follower.stamp is not None and not follower.checkpoint.held and not is_rotated_name(follower.path)
         )
         for _, key in idle[:count]:
             follower = self._followers[key]
