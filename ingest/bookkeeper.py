@@ -7,7 +7,7 @@ derived rows, and the order in which files are read does not matter.
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -97,15 +97,19 @@ class Bookkeeper:
         entries = [Span(*row) for row in cursor.fetchall()]
         if entries:
             cursor.execute(_SQL["plan_for_indexes"])
-        for span in merged(entries):
-            self._derive(cursor, span)
+        touched = [(span, self._touched(cursor, span)) for span in merged(entries)]
+        cursor.execute(_SQL["lock_plays"], {"plays": [play for _, plays in touched for play in plays]})
+        for span, plays in touched:
+            self._derive(cursor, span, plays)
         return len(entries)
 
-    def _derive(self, cursor: Cursor, span: Span) -> None:
-        parameters = {**span._asdict(), **self._thresholds._asdict()}
-        cursor.execute(_SQL["touched_plays"], parameters)
-        plays = [row[0] for row in cursor.fetchall()]
-        parameters["plays"] = plays
+    @staticmethod
+    def _touched(cursor: Cursor, span: Span) -> list[int]:
+        cursor.execute(_SQL["touched_plays"], span._asdict())
+        return [row[0] for row in cursor.fetchall()]
+
+    def _derive(self, cursor: Cursor, span: Span, plays: list[int]) -> None:
+        parameters: dict[str, Any] = {**span._asdict(), **self._thresholds._asdict(), "plays": plays}
         if len(plays) > ANALYZE_FROM_PLAYS:
             cursor.execute(_SQL["analyze"])
         cursor.execute(_SQL["derive_ends"], parameters)

@@ -31,6 +31,10 @@ UNION
 SELECT p.id FROM play_ends e JOIN play_history p ON p.station = e.station AND p.id = e.play_id::bigint
 WHERE e.station = %(station)s AND e.play_id ~ '^[0-9]{1,18}$' AND e.ended_at BETWEEN %(from_time)s AND %(to_time)s
 
+-- Plays are locked in the order in which ingest says them again (store.sql, upsert_plays): two orders would deadlock.
+-- name: lock_plays
+SELECT id FROM play_history WHERE id = ANY(%(plays)s) ORDER BY station, play_key FOR NO KEY UPDATE
+
 -- Ends, in this order: what a writer said of this play; an end without a name, said while it was the running one; the
 -- exit of the encoder that carried it, unless the next start follows at once; the next start; the play's own length
 -- where the next start comes much later; max_open where even that is unknown. Without any of these it is still open.
