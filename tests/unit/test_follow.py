@@ -22,7 +22,7 @@ from ingest.follow import (
 )
 from ingest.identity import WINDOW_BYTES, Checkpoint, FileId, Observed, fingerprint, hash_window, rung_offsets
 
-CONTENT = bytes(range(256)) * 64
+CONTENT = bytes(range(255, -1, -1)) * 64  # no beginning of it is a hole
 
 
 def checkpoint(content: bytes, offset: int, **changes: object) -> Checkpoint:
