@@ -41,8 +41,8 @@ bench: $(VENV)/.dev
 
 # Hash-locked requirement files, without any index address.
 lock: $(VENV)/.dev
-	$(BIN)/pip-compile -q --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements/runtime.txt pyproject.toml requirements/build.in
-	$(BIN)/pip-compile -q --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -c requirements/runtime.txt -o requirements/dev.txt requirements/dev.in
+	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements/runtime.txt pyproject.toml requirements/build.in
+	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -c requirements/runtime.txt -o requirements/dev.txt requirements/dev.in
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
