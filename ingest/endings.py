@@ -9,7 +9,7 @@ from ingest.adoption import Adopter
 from ingest.batch import Gap
 from ingest.follow import Restart, surviving_bytes
 from ingest.follower import Follower
-from ingest.identity import WINDOW_BYTES, Checkpoint, Observed, fingerprint
+from ingest.identity import Checkpoint, Observed, position_at
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 
@@ -117,9 +117,6 @@ class Endings:
         offset = surviving_bytes(known, observed.size_bytes, file.read, ladder, appended=appended)
         if offset is None:
             return None
-        head, proof = (
-            fingerprint(file.read(at, min(offset, WINDOW_BYTES))) for at in (0, max(0, offset - WINDOW_BYTES))
-        )
-        checkpoint = self._store.succeed(known, offset, head, proof)
+        checkpoint = self._store.succeed(known, position_at(file.read, offset))
         self._telemetry.file_shortened(file.path, known.generation, known.offset, offset)
         return self._adopter.follower(files.open_log(follower.path), checkpoint, known.family)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
-from ingest.identity import WINDOW_BYTES, Checkpoint, Observed, hash_window
+from ingest.identity import WINDOW_BYTES, Checkpoint, Observed, Window, bytes_before, hash_window
 
 _LONGEST_LIKENESS_BYTES = 1 << 16
 
@@ -86,7 +86,7 @@ def decide(checkpoint: Checkpoint, observed: Observed, before: bytes | None) -> 
 
 def recognise(
     candidates: Iterable[Checkpoint],
-    window: Callable[[int, int], bytes],
+    window: Window,
     standing: Callable[[Checkpoint], Standing],
     begins: Callable[[Checkpoint], bool],
     *,
@@ -127,7 +127,7 @@ def recognise(
     return New()
 
 
-def begins_with(size_bytes: int, window: Callable[[int, int], bytes], ladder: Sequence[tuple[int, bytes]]) -> bool:
+def begins_with(size_bytes: int, window: Window, ladder: Sequence[tuple[int, bytes]]) -> bool:
     """Whether content of `size_bytes` bytes is the beginning of a generation, as far as its ladder tells.
 
     Args:
@@ -138,14 +138,14 @@ def begins_with(size_bytes: int, window: Callable[[int, int], bytes], ladder: Se
     below = max((rung for rung in ladder if rung[0] <= size_bytes), default=None)
     if below is None:
         return False
-    data = window_before_offset(window, below[0])
+    data = bytes_before(window, below[0])
     return hash_window(data) == below[1] and bool(data.strip(b"\0"))
 
 
 def surviving_bytes(
     checkpoint: Checkpoint,
     size_bytes: int,
-    window: Callable[[int, int], bytes],
+    window: Window,
     ladder: Sequence[tuple[int, bytes]],
     *,
     appended: bool,
@@ -168,7 +168,7 @@ def surviving_bytes(
     """
     end = min(size_bytes, checkpoint.offset)
     rungs = sorted((rung for rung in ladder if rung[0] <= end), reverse=True)
-    rung = next((at for at, digest in rungs if hash_window(window_before_offset(window, at)) == digest), None)
+    rung = next((at for at, digest in rungs if hash_window(bytes_before(window, at)) == digest), None)
     if rung is None:
         return None
     at = rung
@@ -180,9 +180,3 @@ def surviving_bytes(
     if appended:
         return rung if rung >= _LONGEST_LIKENESS_BYTES else None
     return end if end < checkpoint.offset and rung == rungs[0][0] else None
-
-
-def window_before_offset(window: Callable[[int, int], bytes], offset: int) -> bytes:
-    """The bytes that a rung at `offset` hashes."""
-    length = min(offset, WINDOW_BYTES)
-    return window(offset - length, length)

@@ -8,9 +8,9 @@ begins with the same banner. So a checkpoint keeps both, and a **proof of positi
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 WINDOW_BYTES = 4096
 COMPRESSIONS = {".gz": "gz", ".zst": "zst", ".xz": "xz", ".bz2": "bz2"}
@@ -93,6 +93,38 @@ def fingerprint(data: bytes) -> Fingerprint:
 
 
 NOTHING = fingerprint(b"")
+
+# Content as it is read: `window(offset, length)` gives fewer bytes only at its end.
+Window: TypeAlias = Callable[[int, int], bytes]
+
+
+class Position(NamedTuple):
+    """A place in a file, and what proves it: the hashes of the file's head and of the window before the offset."""
+
+    offset: int
+    head: Fingerprint
+    proof: Fingerprint
+
+
+BEGINNING = Position(0, NOTHING, NOTHING)
+
+
+def position_at(window: Window, offset: int) -> Position:
+    """The position at an offset of some content, which reaches that far."""
+    return Position(
+        offset, fingerprint(window(0, min(offset, WINDOW_BYTES))), fingerprint(bytes_before(window, offset))
+    )
+
+
+def bytes_before(window: Window, offset: int) -> bytes:
+    """The bytes that a proof or a rung at an offset is the hash of."""
+    length = min(offset, WINDOW_BYTES)
+    return window(offset - length, length)
+
+
+def is_proven(window: Window, offset: int, proof: Fingerprint) -> bool:
+    """Whether content holds before an offset what was read there."""
+    return proof.matches(window(offset - proof.length, proof.length))
 
 
 def window_before(buffer: bytes, buffer_offset: int, offset: int) -> bytes:

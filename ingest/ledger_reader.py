@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from ingest import files
 from ingest.database import translate
 from ingest.errors import SourceError
-from ingest.identity import WINDOW_BYTES, Fingerprint, hash_window
+from ingest.identity import Fingerprint, bytes_before, hash_window, is_proven
 from ingest.ledger import (
     FileAccount,
     Finding,
@@ -184,12 +184,11 @@ def _split_again(
     if (observed.file_id.device, observed.file_id.inode) != (file.device, file.inode):
         return Reread(None, None, datetime.now(UTC))
     proof = Fingerprint(file.proof_length, file.proof_hash)
-    if not proof.matches(log.read(file.committed_offset - proof.length, proof.length)):
+    if not is_proven(log.read, file.committed_offset, proof):
         return Reread(None, None, changed_at)
     lines = sum(_lines_between(log, file, *span, on_bytes) for span in _read_spans(file.committed_offset, gaps))
     for at, digest in rungs:
-        start = max(0, at - WINDOW_BYTES)
-        if at <= file.committed_offset and hash_window(log.read(start, at - start)) != digest:
+        if at <= file.committed_offset and hash_window(bytes_before(log.read, at)) != digest:
             return Reread(lines, at, changed_at)
     return Reread(lines, None, changed_at)
 

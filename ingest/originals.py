@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 (a class 
 
 from ingest.errors import SourceError
 from ingest.files import LogFile, open_log
-from ingest.identity import FileId, Fingerprint, family, stored_path
+from ingest.identity import FileId, Fingerprint, family, is_proven, stored_path
 from ingest.queries import load
 from parsers.encodings import MARK_BYTES, Splitter, encoding_of, splitter_for
 from parsers.events import RawLine
@@ -248,9 +248,7 @@ def _is_generation(file: LogFile, letter: Letter) -> bool:
     known = letter.file
     if known is None or known.state == "replaced" or file.observe().file_id != known.file_id:
         return False
-    head, proof = known.head, known.proof
-    before = file.read(known.offset - proof.length, proof.length)
-    return head.matches(file.read(0, head.length)) and proof.matches(before)
+    return known.head.matches(file.read(0, known.head.length)) and is_proven(file.read, known.offset, known.proof)
 
 
 def _candidates(letter: Letter) -> Iterator[str]:

@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 (a class 
 from ingest.database import translate
 from ingest.errors import CheckpointMoved, SourceError
 from ingest.files import LogFile, open_log
-from ingest.identity import WINDOW_BYTES, FileId, Fingerprint, fingerprint
+from ingest.identity import FileId, Fingerprint, Position, is_proven, position_at
 from ingest.queries import load
 from parsers.encodings import MARK_BYTES, encoding_of
 
@@ -37,14 +37,6 @@ class Suspended(NamedTuple):
     head: Fingerprint
     proof: Fingerprint
     last_error: str | None
-
-
-class Position(NamedTuple):
-    """Where to go on, with the proofs that a checkpoint there needs."""
-
-    offset: int
-    head: Fingerprint
-    proof: Fingerprint
 
 
 def suspended(
@@ -109,16 +101,13 @@ def end_of(file: Suspended) -> Position:
         raise SourceError(f"{file.path}: is an archive, nothing more will come; release it without --skip, or leave it")
     with closing(open_log(file.path)) as log:
         observed = log.observe()
-        before = log.read(file.offset - file.proof.length, file.proof.length)
-        is_known = file.head.matches(log.read(0, file.head.length)) and file.proof.matches(before)
+        is_known = file.head.matches(log.read(0, file.head.length)) and is_proven(log.read, file.offset, file.proof)
         if observed.file_id != file.file_id or not is_known:
             raise SourceError(f"{file.path}: is not the file any more that was suspended; release it without --skip")
         if encoding_of(log.read(0, MARK_BYTES)):
             raise SourceError(f"{file.path}: is UTF-16, in which nothing is skipped; release it without --skip")
         offset = max(file.offset, _behind_last_newline(log, file.offset, observed.size_bytes))
-        head = fingerprint(log.read(0, min(WINDOW_BYTES, offset)))
-        window = min(WINDOW_BYTES, offset)
-        return Position(offset, head, fingerprint(log.read(offset - window, window)))
+        return position_at(log.read, offset)
 
 
 def _behind_last_newline(log: LogFile, start: int, end: int) -> int:

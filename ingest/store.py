@@ -15,8 +15,17 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 (a class 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from ingest.batch import Batch, Gap
+from ingest.checkpoint_rows import checkpoint_of, parameters_of
 from ingest.errors import CheckpointMoved, Fenced
-from ingest.identity import NOTHING, Checkpoint, FileId, Fingerprint, Observed, compression_of, stored_path
+from ingest.identity import (
+    BEGINNING,
+    Checkpoint,
+    FileId,
+    Observed,
+    Position,
+    compression_of,
+    stored_path,
+)
 from ingest.loading import add_runs, load_rows, queue_derivation
 from ingest.queries import load
 from ingest.supervisor import Supervisor
@@ -127,7 +136,7 @@ class Store:
                 _SQL["load_families"],
                 {**self._me(), "families": list(families), "devices": list(devices), "inodes": list(numbers)},
             )
-            return [_checkpoint(row) for row in cursor.fetchall()]
+            return [checkpoint_of(row) for row in cursor.fetchall()]
 
     def claim(self, generations: Sequence[int]) -> list[Checkpoint]:
         """Take generations over, as far as no other live instance owns them; gives those that are now ours.
@@ -144,7 +153,7 @@ class Store:
             if not claimed:
                 self._check_fence(cursor)
             cursor.execute(_SQL["load_generations"], {"generations": claimed})
-            return [_checkpoint(row) for row in cursor.fetchall()]
+            return [checkpoint_of(row) for row in cursor.fetchall()]
 
     def create(self, path: str, family: str, compression: str, file_id: FileId, parser: tuple[str, int]) -> Checkpoint:
         """A new generation at offset 0. Raises CheckpointMoved when somebody else has just made it."""
@@ -153,7 +162,7 @@ class Store:
                 cursor.execute(
                     _SQL["create_generation"],
                     {**self._me(), **self._where(path, file_id), "family": family, "compression": compression,
-                     "parser": parser[0], "parser_version": parser[1], **_position(0, NOTHING, NOTHING)},
+                     "parser": parser[0], "parser_version": parser[1], **parameters_of(BEGINNING)},
                 )  # fmt: skip
             except psycopg2.errors.UniqueViolation as error:
                 raise CheckpointMoved(f"{path}: another process has just begun to read this file") from error
@@ -183,8 +192,8 @@ class Store:
             self._replace(cursor, checkpoint)
             _add_gaps(cursor, checkpoint.generation, checkpoint.path, gaps)
 
-    def succeed(self, checkpoint: Checkpoint, offset: int, head: Fingerprint, proof: Fingerprint) -> Checkpoint:
-        """A new generation takes over a file that lost its tail, and goes on at `offset`: what is before was read."""
+    def succeed(self, checkpoint: Checkpoint, position: Position) -> Checkpoint:
+        """A new generation takes over a file that lost its tail, and goes on at a position: what is before was read."""
         known = checkpoint
         with self._transaction() as cursor:
             self._replace(cursor, known)
@@ -192,10 +201,10 @@ class Store:
                 _SQL["create_generation"],
                 {**self._me(), **self._where(known.path, known.file_id), "family": known.family,
                  "compression": known.compression, "parser": known.parser, "parser_version": known.parser_version,
-                 **_position(offset, head, proof)},
+                 **parameters_of(position)},
             )  # fmt: skip
             generation = _only(cursor)[0]
-            _add_gaps(cursor, generation, known.path, [Gap(0, offset, READ_BEFORE)])
+            _add_gaps(cursor, generation, known.path, [Gap(0, position.offset, READ_BEFORE)])
             return self._loaded(cursor, generation)
 
     def load(self, generation: int) -> Checkpoint:
@@ -213,7 +222,7 @@ class Store:
         """Generations of this machine that are not over, or whose parser holds lines, and that nobody alive reads."""
         with self._transaction() as cursor:
             cursor.execute(_SQL["unfinished"], {**self._me(), "live_seconds": LIVE_SECONDS})
-            return [_checkpoint(row) for row in cursor.fetchall()]
+            return [checkpoint_of(row) for row in cursor.fetchall()]
 
     def note_error(self, generation: int, message: str) -> None:
         """Keep a file's last error for `radiolog status`."""
@@ -331,7 +340,7 @@ class Store:
     @staticmethod
     def _loaded(cursor: Cursor, generation: int) -> Checkpoint:
         cursor.execute(_SQL["load_generations"], {"generations": [generation]})
-        return _checkpoint(_only(cursor))
+        return checkpoint_of(_only(cursor))
 
     def _where(self, path: str, file_id: FileId) -> dict[str, Any]:
         return {
@@ -371,13 +380,6 @@ def _add_gaps(cursor: Cursor, generation: int, path: str, gaps: Iterable[Gap]) -
         )  # fmt: skip
 
 
-def _position(offset: int, head: Fingerprint, proof: Fingerprint) -> dict[str, Any]:
-    return {
-        "offset": offset, "head_length": head.length, "head_hash": head.digest, "proof_length": proof.length,
-        "proof_hash": proof.digest,
-    }  # fmt: skip
-
-
 def _only(cursor: Cursor) -> tuple[Any, ...]:
     row = cursor.fetchone()
     assert row is not None  # noqa: S101 (the statement returns a row or raises)
@@ -386,14 +388,3 @@ def _only(cursor: Cursor) -> tuple[Any, ...]:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
-    (generation, device, inode, birth_ns, path, family, boot_id, head_length, head_hash, proof_length, proof_hash,
-     offset, size_bytes, version, state, compression, owner, owner_epoch, parser, parser_version, parser_state,
-     held) = row  # fmt: skip
-    return Checkpoint(
-        generation, FileId(device, inode, birth_ns), path, family, boot_id,
-        Fingerprint(head_length, bytes(head_hash)), Fingerprint(proof_length, bytes(proof_hash)),
-        offset, size_bytes, version, state, compression, owner, owner_epoch, parser, parser_version, parser_state, held,
-    )  # fmt: skip

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from ingest import files
 from ingest.errors import SourceError
 from ingest.follow import Standing
-from ingest.identity import Checkpoint, Observed, compression_of
+from ingest.identity import Checkpoint, Observed, compression_of, is_proven
 
 _COMPARED_BYTES = 1 << 16
 
@@ -100,7 +100,7 @@ def length_of(file: files.LogFile, at_most: int) -> int:
 
 def still_holds(file: files.LogFile, known: Checkpoint) -> bool:
     """Whether a generation's own file has not been truncated or rewritten since."""
-    return known.proof.matches(file.read(known.offset - known.proof.length, known.proof.length))
+    return is_proven(file.read, known.offset, known.proof)
 
 
 def ends_alike(other: files.LogFile, copy: files.LogFile, length: int) -> bool:
