@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -276,6 +277,8 @@ def _make_database(home: Home) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT FROM pg_database WHERE datname = %s", (EMBEDDED_DATABASE,))
             if cursor.fetchone() is None:
-                cursor.execute(f"CREATE DATABASE {EMBEDDED_DATABASE}")
+                # A start that was killed may have left a backend that is still making it: we have waited for its end.
+                with suppress(psycopg2.errors.DuplicateDatabase, psycopg2.errors.UniqueViolation):
+                    cursor.execute(f"CREATE DATABASE {EMBEDDED_DATABASE}")
     finally:
         connection.close()

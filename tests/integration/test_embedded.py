@@ -1,5 +1,6 @@
 """The embedded server: started, found, shared, killed, and there again."""
 
+import dataclasses
 import importlib.util
 import os
 import shutil
@@ -8,10 +9,12 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from embedded_kit import (
     ROOT,
@@ -25,10 +28,12 @@ from embedded_kit import (
     process,
     server_account,
 )
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
 
 from ingest import embedded, embedded_files
 from ingest.errors import ConfigurationError, DatabaseError
 from logging_module import locations
+from logging_module.locations import EMBEDDED_DATABASE
 
 
 @pytest.fixture
@@ -205,6 +210,44 @@ def test_a_start_killed_at_any_moment_is_made_good_by_the_next(folder: Path, chi
             (os.killpg if children_too else os.kill)(starting.pid, signal.SIGKILL)
             starting.wait()
     assert ask(folder, "SELECT 1") == 1
+
+
+def test_a_database_that_an_orphaned_backend_still_makes_is_the_one(folder: Path) -> None:
+    """Its client was killed behind CREATE DATABASE; the backend goes on beside the next start."""
+    server = dataclasses.replace(ensure(folder), database="postgres")
+    with closing(open_(server)) as gate, gate.cursor() as cursor, ThreadPoolExecutor(4) as threads:
+        cursor.execute(f"DROP DATABASE {EMBEDDED_DATABASE}")
+        cursor.execute("BEGIN; LOCK TABLE pg_database IN SHARE MODE")  # nobody comes further than to the row of it
+        orphans = [threads.submit(create_database, server) for _ in range(3)]
+        wait_for_locked(cursor, 3)
+        start = threads.submit(ensure, folder)
+        wait_for_locked(cursor, 4)
+        cursor.execute("COMMIT")
+        assert start.result().database == EMBEDDED_DATABASE
+        assert sum(orphan.result() for orphan in orphans) <= 1
+    assert ask(folder, "SELECT 1") == 1
+
+
+def create_database(server: embedded.EmbeddedServer) -> bool:
+    with closing(open_(server)) as connection, connection.cursor() as cursor:
+        try:
+            cursor.execute(f"CREATE DATABASE {EMBEDDED_DATABASE}")
+        except psycopg2.errors.UniqueViolation:
+            return False
+        return True
+
+
+def wait_for_locked(cursor: Cursor, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while count_locked(cursor) < count:
+        assert time.monotonic() < deadline
+
+
+def count_locked(cursor: Cursor) -> int:
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pg_database'::regclass")
+    row = cursor.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_an_orphaned_initdb_is_waited_for(folder: Path) -> None:
