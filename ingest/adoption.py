@@ -4,7 +4,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ingest import files
 from ingest.errors import CheckpointMoved, SourceError
@@ -27,6 +27,9 @@ from ingest.surroundings import Surroundings, ends_alike, holds_all_of, is_uncha
 from ingest.telemetry import Telemetry
 from parsers.events import Severity
 from parsers.registry import HEAD_BYTES, choose, create
+
+# Where a file is: its path, or where no name leads to it any more the file itself, which stays the caller's.
+Place: TypeAlias = str | files.PlainFile
 
 _GROUP_FILES = 200
 # An archive that did not change for so long is cut off, not being written.
@@ -66,7 +69,7 @@ class Adopter:
         root_of: the folder that a path must not lead out of, or None.
 
     Attributes:
-        deferred: a file of the last call may be a copy of one that has yet to be read: look again when it has been.
+        deferred: a file may be a copy of one that has yet to be read: look again when it has been. Set here only.
     """
 
     def __init__(
@@ -87,24 +90,20 @@ class Adopter:
         self._settled: dict[tuple[int, int], tuple[int, int]] = {}
         self._said: set[str] = set()
 
-    def adopt(
-        self, paths: Iterable[str], held: Mapping[int, files.LogFile], removed: Sequence[files.PlainFile] = ()
-    ) -> list[Follower]:
-        """Followers for those of the paths that are to be read, and can be.
+    def adopt(self, places: Iterable[Place], held: Mapping[int, files.LogFile]) -> list[Follower]:
+        """Followers for those of the files that are to be read, and can be.
 
         Files are opened some at a time, but those of one family together: a copy may stand beside what it is a copy of.
         Whatever is raised, no descriptor stays open that is not in the answer.
 
         Args:
-            paths: of files that no follower has open.
+            places: of files that no follower has open.
             held: files that followers have open, by generation.
-            removed: files that no name leads to any more; they stay the caller's.
         """
-        self.deferred = False
         self._held = dict(held)
         followers: list[Follower] = []
         try:
-            for group in _groups([*paths, *removed]):
+            for group in families_together(places):
                 self._adopt_group(group, followers)
         except BaseException:
             for follower in followers:
@@ -112,7 +111,7 @@ class Adopter:
             raise
         return followers
 
-    def _adopt_group(self, places: Iterable[str | files.PlainFile], followers: list[Follower]) -> None:
+    def _adopt_group(self, places: Iterable[Place], followers: list[Follower]) -> None:
         unknown = [found for place in places if (found := self._open(place)) is not None]
         before = len(followers)
         try:
@@ -196,7 +195,7 @@ class Adopter:
 
     # -----------------------------------------------------------------------------------------------------------------
 
-    def _open(self, place: str | files.PlainFile) -> _Unknown | None:
+    def _open(self, place: Place) -> _Unknown | None:
         path = _path_of(place)
         try:
             file = files.open_log(path, self._root_of(path)) if isinstance(place, str) else place.duplicate()
@@ -352,12 +351,12 @@ def _nearest(live_names: list[str]) -> str:
     return next((name for name in live_names if os.path.lexists(name)), live_names[0])
 
 
-def _groups(places: Iterable[str | files.PlainFile]) -> Iterator[list[str | files.PlainFile]]:
+def families_together(places: Iterable[Place]) -> Iterator[list[Place]]:
     """Whole families, at least `_GROUP_FILES` at a time; live names before those that may be copies of them."""
-    families: dict[str, list[str | files.PlainFile]] = {}
+    families: dict[str, list[Place]] = {}
     for place in sorted(places, key=lambda place: is_rotated_name(_path_of(place))):
         families.setdefault(family(_path_of(place)), []).append(place)
-    group: list[str | files.PlainFile] = []
+    group: list[Place] = []
     for members in families.values():
         group += members
         if len(group) >= _GROUP_FILES:
@@ -367,7 +366,7 @@ def _groups(places: Iterable[str | files.PlainFile]) -> Iterator[list[str | file
         yield group
 
 
-def _path_of(place: str | files.PlainFile) -> str:
+def _path_of(place: Place) -> str:
     return place if isinstance(place, str) else place.path
 
 

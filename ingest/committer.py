@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from ingest.batch import Batch
+from ingest.portion import Portion
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 
@@ -20,25 +21,28 @@ class Committer:
     Args:
         store: used by the worker thread only.
         telemetry: told what was committed.
-        group_bytes: a group of so many bytes of log is handed over at once.
+        portion: a group that is full is handed over at once.
         on_commit: called in the worker thread after each commit, with the batches.
     """
 
     def __init__(
-        self, store: Store, telemetry: Telemetry, group_bytes: int, on_commit: Callable[[list[Batch]], None]
+        self, store: Store, telemetry: Telemetry, portion: Portion, on_commit: Callable[[list[Batch]], None]
     ) -> None:
         self._store = store
         self._telemetry = telemetry
-        self._group_bytes = group_bytes
+        self.portion = portion
         self._on_commit = on_commit
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._in_flight: Future[None] | None = None
         self._ready: list[Batch] = []
+        self._ready_rows = self._ready_bytes = 0
 
     def add(self, batch: Batch) -> None:
         """Take a batch; raises what the commit before has met when the group is full."""
         self._ready.append(batch)
-        if sum(len(ready.raw) for ready in self._ready) >= self._group_bytes:
+        self._ready_rows += batch.row_count
+        self._ready_bytes += len(batch.raw)
+        if self.portion.is_full(self._ready_rows, self._ready_bytes):
             self.submit()
 
     def submit(self) -> None:
@@ -46,7 +50,7 @@ class Committer:
         if not self._ready:
             return
         self._await_commit()
-        group, self._ready = self._ready, []
+        group = self._take_ready()
         self._in_flight = self._worker.submit(self._commit, group)
 
     def flush(self) -> None:
@@ -70,7 +74,8 @@ class Committer:
 
     def forget(self) -> None:
         """Drop what is ready, and wait for what is in flight: the checkpoints will tell how that went."""
-        self._ready = []
+        self._take_ready()
+        self.portion.begin_small()
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is not None:
             in_flight.exception()
@@ -78,6 +83,11 @@ class Committer:
     def close(self) -> None:
         """End the thread, after what it was told to do."""
         self._worker.shutdown()
+
+    def _take_ready(self) -> list[Batch]:
+        group, self._ready = self._ready, []
+        self._ready_rows = self._ready_bytes = 0
+        return group
 
     def _commit(self, group: list[Batch]) -> None:
         self._store.commit(group)
@@ -93,3 +103,4 @@ class Committer:
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is not None:
             in_flight.result()
+            self.portion.grow()

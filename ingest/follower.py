@@ -27,6 +27,7 @@ from ingest.identity import (
     window_before,
 )
 from ingest.line_clock import Arrival, LineClock
+from ingest.portion import Portion
 from ingest.rejected_run import RejectedRun
 from ingest.rows import BatchBuilder, FileContext
 from ingest.sampling import EncoderTracker
@@ -35,6 +36,7 @@ from parsers.events import Outcome, Parser, RawLine
 from parsers.registry import create
 
 CHUNK_BYTES = 1 << 20
+LEAST_CHUNK_BYTES = 1 << 16
 NUL_HOLE = "nul_hole"  # a gap that lost nothing: the bytes are there, and all of them are NUL
 # Coarsest tick of a file system's clock that is trusted: FAT's two seconds.
 MTIME_TICK_NS = 2_000_000_000
@@ -42,7 +44,7 @@ MTIME_TICK_NS = 2_000_000_000
 
 @dataclass(frozen=True)
 class FollowerSettings:
-    """What holds for all files. Sizes are of one batch."""
+    """What holds for all files. Sizes are of the largest batch."""
 
     batch_rows: int
     batch_bytes: int
@@ -77,7 +79,7 @@ class Follower:
         live: the end was reached once; what comes now is appended while we look.
         path: where the file stands now, as far as the last sweep knows.
         family: the live name that it belongs to.
-        changed_at: monotonic time of the last new byte, in seconds; the pipeline's.
+        changed_at: monotonic time of the file's last change, in seconds; the pipeline's.
         last_error: why the last read failed, or empty; the pipeline's.
         missed_sweeps: sweeps in a row that did not find the file under any name; the pipeline's.
         stamp: size and modification time at which it was last read to its end; None before; the pipeline's.
@@ -138,12 +140,13 @@ class Follower:
         """Whether every byte that the file was observed to have was read. An archive's size tells nothing of that."""
         return self._archive or observed.size_bytes == self._position
 
-    def read(self, observed: Observed, now: datetime) -> tuple[Batch | None, bool]:
+    def read(self, observed: Observed, now: datetime, portion: Portion) -> tuple[Batch | None, bool]:
         """Read on until a batch is full or the end is reached.
 
         Args:
             observed: the file now.
             now: for lines that say no time.
+            portion: says when the batch is full.
 
         Returns:
             The batch, or None when no line was completed, and whether the end was reached. A file of nothing but
@@ -154,13 +157,14 @@ class Follower:
             SourceError: the file cannot be read.
         """
         arrival = self._arrival(observed, now)
+        chunk_bytes = min(CHUNK_BYTES, max(LEAST_CHUNK_BYTES, portion.size_bytes))
         rungs: list[tuple[int, bytes]] = []
         proof, raw_bytes = self.checkpoint.proof, 0
         at_end = False
-        while self._builder.row_count < self._settings.batch_rows and raw_bytes < self._settings.batch_bytes:
+        while not portion.is_full(self._builder.row_count, raw_bytes):
             self._pass_hole()
             try:
-                chunk, before = self._next_chunk(observed, now)
+                chunk, before = self._next_chunk(observed, now, chunk_bytes)
             except (Replaced, SourceError):
                 if self._splitter.offset == self.checkpoint.offset:
                     raise
@@ -220,12 +224,12 @@ class Follower:
             if chunk[-1] == 0:
                 offset = max(offset, self.file.next_data(offset))
 
-    def _next_chunk(self, observed: Observed, now: datetime) -> tuple[bytes, bytes]:
-        """New bytes, and the window before them out of the same read."""
+    def _next_chunk(self, observed: Observed, now: datetime, most_bytes: int) -> tuple[bytes, bytes]:
+        """Some new bytes, and the window before them out of the same read."""
         expected = self._expected
         if not self._archive and observed.size_bytes == self._position and self._verified_at(observed, now):
             return b"", b""
-        buffer = self.file.read(self._position - expected.length, expected.length + CHUNK_BYTES)
+        buffer = self.file.read(self._position - expected.length, expected.length + most_bytes)
         before, chunk = buffer[: expected.length], buffer[expected.length :]
         here = self.checkpoint._replace(offset=self._position, proof=expected)
         # What was read was there: the file may have grown since it was observed. An archive's size is another matter.

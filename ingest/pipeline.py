@@ -7,12 +7,13 @@ After any error of a commit everything in memory is dropped and read again from 
 """
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 from ingest import files
-from ingest.adoption import Adopter
+from ingest.adoption import Adopter, Place, families_together
 from ingest.attention import Attention
 from ingest.batch import Batch
 from ingest.committer import Committer
@@ -20,12 +21,15 @@ from ingest.endings import Burial, Endings
 from ingest.errors import SourceError
 from ingest.follower import Follower, FollowerSettings, Replaced
 from ingest.identity import is_rotated_name
+from ingest.portion import Portion
 from ingest.room import Room
 from ingest.store import Store
 from ingest.telemetry import Telemetry
-from ingest.tree import Key, Tree
+from ingest.tree import Found, Key, Tree
 
 TICK_AFTER_SECONDS = 1.0
+# A round of reading ends after so long, so that the daemon can do something else; the next one goes on there.
+ROUND_SECONDS = 1.0
 # A rename in the middle of a scan can hide a file from it once.
 GONE_AFTER_SWEEPS = 2
 BURY_EVERY_SWEEPS = 300
@@ -77,13 +81,15 @@ class Pipeline:
         self._telemetry = telemetry
         self._wall = wall
         self._monotonic = monotonic
-        self.committer = Committer(store, telemetry, settings.follower.batch_bytes, on_commit)
+        portion = Portion(settings.follower.batch_rows, settings.follower.batch_bytes)
+        self.committer = Committer(store, telemetry, portion, on_commit)
         self._tree = Tree(settings.sources, settings.include, telemetry)
         self.followers: dict[Key, Follower] = {}
         self.attention = Attention(self.followers)
         self._room = Room(self.followers, adopter, settings.most_open)
         self.waiting: dict[Key, files.PlainFile] = {}
         self._sweeps = 0
+        self._not_reached: list[Key] = []
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
@@ -110,7 +116,7 @@ class Pipeline:
                 self._telemetry.file_renamed(path, follower.checkpoint.generation)
         for key, follower in self.followers.items():
             follower.missed_sweeps = 0 if key in seen else follower.missed_sweeps + 1
-        self._room.left_out = False
+        self._room.left_out = self._adopter.deferred = False
         self._adopter.forget_all_but(seen.keys(), seen.values())
         removed = [file for key, file in self.waiting.items() if key not in seen and key not in self.followers]
         self._adopt(unknown, removed)
@@ -138,8 +144,10 @@ class Pipeline:
         self._adopt([*unknown, *(path for path in originals if self._is_unknown(path))])
         return keys
 
-    def _is_unknown(self, path: str) -> bool:
-        key = files.inode_key(path)
+    def _is_unknown(self, place: Place) -> bool:
+        if not isinstance(place, str):
+            return True
+        key = files.inode_key(place)
         return key is not None and key not in self.followers
 
     @property
@@ -152,21 +160,35 @@ class Pipeline:
         """Every folder of the last sweep, and its inode."""
         return self._tree.folders
 
-    def _paths(self) -> Iterator[str]:
-        return (found.path for found in self._tree.look())
+    def _unfollowed(self) -> Iterator[Found]:
+        """Files that nobody follows, though something may be to be read of them."""
+        for found in self._tree.look():
+            if found.key not in self.followers and not self._adopter.is_settled(found.key, files.stamp_of(found.path)):
+                yield found
 
     def _adopt(self, paths: list[str], removed: list[files.PlainFile] | None = None) -> None:
-        """Begin to read what is to be read of some paths, and of files that no name leads to any more."""
+        """Begin to read what is to be read of some paths, and of files that no name leads to any more.
+
+        Where they are many, something is committed before the next ones are looked at: a daemon that does not live
+        long enough to look at all of them gets on all the same.
+        """
         if not paths and not removed:
             return
         self.committer.flush()
-        chosen, gone, held = self._room.choose(paths), removed or [], self._held()
-        self._begin(self.committer.call(lambda: self._adopter.adopt(chosen, held, gone)))
+        begun: list[Key] = []
+        for group in families_together([*self._room.choose(paths), *(removed or [])]):
+            self._read_some(begun)
+            self.committer.flush()
+            begun = self._begin(self._adopted([place for place in group if self._is_unknown(place)]))
+
+    def _adopted(self, places: list[Place]) -> list[Follower]:
+        held = self._held()
+        return self.committer.call(lambda: self._adopter.adopt(places, held))
 
     def hold(self) -> None:
         """While the database does not answer: open what is new, to have it when it is removed before it can be read."""
-        for path, key in self._tree.look():
-            if key in self.followers or key in self.waiting or self._adopter.is_settled(key, files.stamp_of(path)):
+        for path, key in self._unfollowed():
+            if key in self.waiting:
                 continue
             if len(self.followers) + len(self.waiting) >= self._settings.most_open:
                 return
@@ -181,35 +203,51 @@ class Pipeline:
     def _held(self) -> dict[int, files.LogFile]:
         return {follower.checkpoint.generation: follower.file for follower in self.followers.values()}
 
-    def _begin(self, followers: Iterable[Follower]) -> None:
+    def _begin(self, followers: Iterable[Follower]) -> list[Key]:
+        keys = []
         for follower in followers:
             observed = follower.file.observe()
-            follower.changed_at = self._monotonic()
+            follower.changed_at = self._changed_at(follower)
             key = (observed.file_id.device, observed.file_id.inode)
             self.followers[key] = follower
             self._room.opened(key)
             self.attention.begun(key, follower)
+            keys.append(key)
+        return keys
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def read(self, keys: Iterable[Key] | None = None) -> bool:
-        """Read what is new, once around, and hand full groups to the worker.
+        """Read what is new, once around but no longer than a while, and hand full groups to the worker.
 
         Args:
-            keys: files to look at; where None, all that changed or wait for something, as one fstat each tells.
+            keys: files to look at; where None, all that changed or wait for something, as one fstat each tells. Those
+                that the last round did not reach come first.
 
         Returns:
             Whether there may be more to read at once.
         """
         more = False
-        for key in list(self.attention.changed() if keys is None else keys):
+        queue = deque(dict.fromkeys([*self._not_reached, *(self.attention.changed() if keys is None else keys)]))
+        until = self._monotonic() + ROUND_SECONDS
+        while queue and self._monotonic() <= until:
+            key = queue.popleft()
             follower = self.followers.get(key)
             if follower is not None:
                 more = self._read_one(key, follower) or more
             else:
                 self.attention.unread.discard(key)
+        self._not_reached = list(queue)
+        self.attention.unread.update(queue)
         self.committer.submit()
-        return more
+        return more or bool(queue)
+
+    def _read_some(self, keys: Iterable[Key]) -> None:
+        """Read until something is on its way to the database."""
+        for key in keys:
+            follower = self.followers.get(key)
+            if follower is not None and not self.committer.is_committing:
+                self._read_one(key, follower)
 
     def read_hinted(self, paths: Iterable[str], *, poll: bool) -> bool:
         """As `read`, for some paths, for what was not read to its end, and with `poll` for busy files that grew."""
@@ -221,7 +259,7 @@ class Pipeline:
     def _read_one(self, key: tuple[int, int], follower: Follower) -> bool:
         observed = follower.file.observe()
         try:
-            batch, at_end = follower.read(observed, self._wall())
+            batch, at_end = follower.read(observed, self._wall(), self.committer.portion)
         except Replaced as replaced:
             self._restart(key, follower, replaced)
             return True
@@ -235,7 +273,7 @@ class Pipeline:
             if idle_seconds >= TICK_AFTER_SECONDS:
                 batch = follower.tick(observed, self._wall(), idle_seconds)
         if follower.take_grown():
-            follower.changed_at = now
+            follower.changed_at = self._changed_at(follower)
             self.attention.grew(key)
         if batch is not None:
             self.committer.add(batch)
@@ -243,6 +281,11 @@ class Pipeline:
                 self._suspend(key, follower)
                 return False
         return not at_end
+
+    def _changed_at(self, follower: Follower) -> float:
+        """When the file last changed. Asked behind the read, which may have seen newer bytes than before it."""
+        idle_seconds = self._wall().timestamp() - follower.file.stamp()[1] / 1e9
+        return self._monotonic() - max(0.0, idle_seconds)
 
     def _note_unreadable(self, follower: Follower, message: str) -> None:
         """Say it once, and keep it for `radiolog status`; the next sweep tries again."""
@@ -256,7 +299,7 @@ class Pipeline:
         self.committer.flush()
         del self.followers[key]
         step, held = replaced.step, self._held()
-        siblings = [other for other in self._paths() if files.inode_key(other) not in self.followers]
+        siblings = [found.path for found in self._unfollowed()]
         try:
             found = self.committer.call(lambda: self._endings.replace(follower, step, siblings, held))
         finally:

@@ -14,6 +14,7 @@ from backports import zstd
 from fix_postgres import Database
 
 from ingest.adoption import Adopter, Defaults
+from ingest.batch import Batch
 from ingest.errors import DatabaseError
 from ingest.files import source_of
 from ingest.follower import FollowerSettings
@@ -73,7 +74,10 @@ class Reader:
         database: where to.
         folder: what to read.
         name: of the instance; the same name again is a newer start of it.
-        defer: as for `radiolog once`.
+        batch_bytes, line_bytes: bounds.
+        boot_id: of the machine's present boot.
+        on_commit: called after each commit, in the worker's thread.
+        look_seconds: pass at each look at the clock.
     """
 
     def __init__(
@@ -85,9 +89,11 @@ class Reader:
         batch_bytes: int = 1 << 20,
         line_bytes: int = 65536,
         boot_id: str = "boot",
+        on_commit: Callable[[list[Batch]], None] = lambda _: None,
+        look_seconds: float = 0.0,
     ) -> None:
         self.database, self.folder = database, folder
-        self.seconds = 0.0  # since the beginning
+        self.seconds, self._look_seconds = 0.0, look_seconds  # since the beginning
         self.telemetry = Telemetry(stream=None)
         roots = (str(folder),)
         instance = Instance(f"model/{name}", "model", roots, "host", os.getpid(), boot_id, "Station", "UTC")
@@ -101,9 +107,14 @@ class Reader:
             PipelineSettings((source_of(folder),), tuple(database.config.include), ROTATE_WAIT_SECONDS, settings),
             self.telemetry,
             wall=lambda: datetime.now(UTC) + timedelta(seconds=self.seconds),
-            monotonic=lambda: self.seconds,
+            monotonic=self._monotonic,
+            on_commit=on_commit,
         )
         self.pipeline.committer.call(self.store.take_over)
+
+    def _monotonic(self) -> float:
+        self.seconds += self._look_seconds
+        return self.seconds
 
     def drain(self) -> None:
         """Read all there is and commit it."""
