@@ -127,14 +127,10 @@ class Adopter:
         known: defaultdict[str, list[Checkpoint]] = defaultdict(list)
         own: dict[FileId, Checkpoint] = {}
         families = sorted({stored_path(name) for found in unknown for name in found.live_names})
-        for checkpoint in self._store.families(families, [_key(found.observed) for found in unknown]):
+        for checkpoint in self._settled_checkpoints(families, [_key(found.observed) for found in unknown]):
             known[checkpoint.family].append(checkpoint)
             own.setdefault(checkpoint.file_id, checkpoint)
         self._foreign_roots = self._store.other_live_roots() if self._defaults.defer else {}
-        mine = [own[found.observed.file_id] for found in unknown if found.observed.file_id in own]
-        going_on = [checkpoint.generation for checkpoint in mine if checkpoint.state == "active"]
-        claimed = self._store.claim(going_on) if going_on else []
-        self._claimed = {checkpoint.generation: checkpoint for checkpoint in claimed}
         for found in unknown:
             candidates = [one for name in found.live_names for one in known[stored_path(name)]]
             known_as = own.get(found.observed.file_id)
@@ -149,6 +145,18 @@ class Adopter:
                 followers.append(follower)
                 self._held[follower.checkpoint.generation] = follower.file
                 _renew(known, follower.checkpoint)
+
+    def _settled_checkpoints(self, families: Sequence[str], inodes: Sequence[tuple[int, int]]) -> list[Checkpoint]:
+        """What is known of the families; nobody but we, and who lives elsewhere, can move any of it from now on.
+
+        Before this instance began, another may have sent a commit that PostgreSQL is still at. Claiming waits for that
+        one and makes all later ones fail; else a copy would be judged by a checkpoint that is about to move.
+        """
+        known = self._store.families(families, inodes)
+        unclaimed = [one.generation for one in known if one.state == "active" and one.generation not in self._held]
+        claimed = self._store.claim(unclaimed) if unclaimed else []
+        self._claimed = {checkpoint.generation: checkpoint for checkpoint in claimed}
+        return [self._claimed.get(checkpoint.generation, checkpoint) for checkpoint in known]
 
     def reload(self, generations: Sequence[int]) -> list[Checkpoint]:
         """Checkpoints as the database has them now, of the generations that are (again) ours."""

@@ -1,7 +1,10 @@
 """A connection that is lost at each single statement, and calls that are never answered: exactly once all the same."""
 
+import gzip
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 from fault_proxy import Fault, FaultProxy
 from fix_postgres import Database, Server
 from ingest_kit import ledger_holds, lines_of, metric, stored_numbers
+from tailer_kit import Reader
 
 from ingest import supervisor
 from ingest.daemon import Service
@@ -222,3 +226,41 @@ def test_a_database_that_knows_less_is_taken_over_again(database: Database) -> N
     assert database.rows("SELECT epoch FROM ingest_instances") == [(6,)]
     assert stored_numbers(database) == list(range(6))
     ledger_holds(database)
+
+
+def test_a_commit_still_on_its_way_counts_before_a_copy_of_its_file_is_judged(database: Database, folder: Path) -> None:
+    """A daemon was killed behind its last statement; its file was packed; the next one meets the archive alone.
+
+    By the checkpoint as it stands nothing of the file was read, so the archive would be a log of its own.
+    """
+    (folder / "b.log").write_text(lines_of(metric(90)))
+    first = Reader(database, folder)
+    first.sync()  # the partition is there: the next commit waits for nothing before it moves the checkpoint
+    log = folder / "a.log"
+    text = lines_of(*map(metric, range(90)))
+    log.write_text(text)
+    first.pipeline.sweep()
+    with closing(database.connect()) as gate, gate.cursor() as cursor, ThreadPoolExecutor(2) as threads:
+        cursor.execute("LOCK TABLE system_metrics IN EXCLUSIVE MODE")  # behind the checkpoint's move, before the rows
+        sending = threads.submit(first.drain)
+        wait_for_waiting(database, 1)
+        (folder / "a.log.2.gz").write_bytes(gzip.compress(text.encode()))
+        log.unlink()
+        second = Reader(database, folder)
+        judging = threads.submit(second.sync)
+        wait_for_waiting(database, 2)
+        gate.rollback()
+        sending.result()
+        judging.result()
+    first.close()
+    second.close()
+
+    assert sorted(stored_numbers(database)) == list(range(91))
+    ledger_holds(database)
+
+
+def wait_for_waiting(database: Database, count: int) -> None:
+    """Until so many backends wait for a lock."""
+    deadline = time.monotonic() + 30
+    while database.rows("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")[0][0] < count:
+        assert time.monotonic() < deadline
