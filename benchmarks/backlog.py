@@ -10,11 +10,12 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, alternate
 from ingest import schema
+from ingest.backfill import backfill
 from ingest.batch import COPIED, PLAY_COLUMNS, Batch, Row
 from ingest.copy_text import lines as copy_lines
-from ingest.daemon import Service, backfill
 from ingest.database import connect
 from ingest.files import source_of
+from ingest.service import Service
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig
 

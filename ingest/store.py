@@ -1,22 +1,16 @@
-"""PostgreSQL as the daemon uses it: checkpoints, the fence, and the one transaction that makes lines durable.
+"""PostgreSQL as the daemon uses it: checkpoints, and the one transaction that makes lines durable."""
 
-**Any** error drops the connection. What the caller must do then is always the same: forget every offset in memory and
-read the checkpoints again. So a COMMIT whose answer was lost needs no reasoning: the checkpoint row tells.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from ingest.batch import Batch, Gap
 from ingest.checkpoint_rows import checkpoint_of, parameters_of
-from ingest.errors import CheckpointMoved, Fenced
+from ingest.errors import CheckpointMoved
 from ingest.identity import (
     BEGINNING,
     Checkpoint,
@@ -26,11 +20,11 @@ from ingest.identity import (
     compression_of,
     stored_path,
 )
+from ingest.instances import LIVE_SECONDS, Instance, Member, as_json, only
 from ingest.loading import add_runs, load_rows, queue_derivation
 from ingest.queries import load
 from ingest.supervisor import Supervisor
 
-LIVE_SECONDS = 30.0
 READ_BEFORE = "read_before"  # a gap that is none: these bytes were read as an earlier generation
 PARTITION_BACK = timedelta(days=800)
 PARTITION_AHEAD = timedelta(days=14)
@@ -39,89 +33,19 @@ _SQL = load("ingest", "store.sql")
 _DISPOSITIONS = ("stored", "folded", "below_threshold", "blank", "duplicate", "dead_letter")
 
 
-class Instance(NamedTuple):
-    """Who commits: one daemon, or one `radiolog once`, of one machine, with the folders that it reads."""
-
-    name: str
-    machine: str
-    roots: tuple[str, ...]
-    host: str
-    pid: int
-    boot_id: str
-    station: str
-    time_zone: str
-
-
-class Store:
-    """One connection that commits batches for one instance.
+class Store(Member):
+    """Checkpoints and batches of one instance.
 
     Args:
-        connect: opens a connection; called again after every error.
-        instance: whose checkpoints these are.
-        supervisor: ends calls that nobody answers.
+        connect, instance, supervisor: as for `Member`.
     """
 
     def __init__(
         self, connect: Callable[[], Connection], instance: Instance, supervisor: Supervisor | None = None
     ) -> None:
-        self._connect = connect
-        self._supervisor = supervisor or Supervisor()
-        self._instance = instance
-        self._connection: Connection | None = None
-        self._epoch = 0
-        self._forgotten = False  # the database knows less than we told it
+        super().__init__(connect, instance, supervisor)
         self._known_stations: set[str] = set()
         self._known_weeks: set[tuple[int, int]] = set()
-
-    @property
-    def epoch(self) -> int:
-        """This instance's epoch; a newer start of the same instance has a higher one."""
-        return self._epoch
-
-    @property
-    def boot_id(self) -> str:
-        """Changes with every boot."""
-        return self._instance.boot_id
-
-    def take_over(self) -> None:
-        """Raise the instance's epoch: whoever ran under its name before can commit nothing from now on.
-
-        The configured station gets the configured time zone, also when it was known with another.
-        """
-        with self._transaction() as cursor:
-            cursor.execute(
-                _SQL["raise_epoch"],
-                {**self._me(), "roots": _json(self._instance.roots), "pid": self._instance.pid,
-                 "host": self._instance.host},
-            )  # fmt: skip
-            epoch = _only(cursor)[0]
-            cursor.execute(
-                _SQL["set_time_zone"], {"station": self._instance.station, "time_zone": self._instance.time_zone}
-            )
-        self._epoch, self._forgotten = epoch, False
-
-    def heartbeat(self, health: dict[str, Any]) -> None:
-        """Say that this instance lives.
-
-        Raises:
-            Fenced: a newer start took over.
-            CheckpointMoved: the database was restored from a backup.
-        """
-        with self._transaction() as cursor:
-            cursor.execute(_SQL["heartbeat"], {**self._me(), "health": _json(health)})
-            if cursor.rowcount != 1:
-                self._check_fence(cursor)
-
-    def sign_off(self) -> None:
-        """Say that this instance stopped, so that others may have its files at once."""
-        with self._transaction() as cursor:
-            cursor.execute(_SQL["sign_off"], self._me())
-
-    def other_live_roots(self) -> dict[str, list[str]]:
-        """Folders that other live instances of this machine read, by instance."""
-        with self._transaction() as cursor:
-            cursor.execute(_SQL["other_live_instances"], {**self._me(), "live_seconds": LIVE_SECONDS})
-            return dict(cursor.fetchall())
 
     def families(self, families: Sequence[str], inodes: Sequence[tuple[int, int]]) -> list[Checkpoint]:
         """All generations of some rotation families, and of some inodes, on this machine, newest first.
@@ -168,7 +92,7 @@ class Store:
                 raise CheckpointMoved(f"{path}: another process has just begun to read this file") from error
             if cursor.rowcount != 1:
                 raise self._moved(cursor, path)
-            return self._loaded(cursor, _only(cursor)[0])
+            return self._loaded(cursor, only(cursor)[0])
 
     def rebind(self, checkpoint: Checkpoint, family: str, where: Observed) -> Checkpoint:
         """The generation goes on in another file: a copy or an archive of it. What it has of a gap is none any more."""
@@ -203,7 +127,7 @@ class Store:
                  "compression": known.compression, "parser": known.parser, "parser_version": known.parser_version,
                  **parameters_of(position)},
             )  # fmt: skip
-            generation = _only(cursor)[0]
+            generation = only(cursor)[0]
             _add_gaps(cursor, generation, known.path, [Gap(0, position.offset, READ_BEFORE)])
             return self._loaded(cursor, generation)
 
@@ -262,9 +186,7 @@ class Store:
         """Give the connection back. What the next one finds may be another database, or an older state of this one."""
         self._known_stations.clear()
         self._known_weeks.clear()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        super().close()
 
     # -- parts of a commit ----------------------------------------------------------------------------------------
 
@@ -280,7 +202,7 @@ class Store:
              "proof_hash": move.proof.digest, "size_bytes": move.size_bytes, "path": move.path, "family": move.family,
              "state": move.state,
              "boot_id": self._instance.boot_id, "parser": batch.parser, "parser_version": batch.parser_version,
-             "parser_state": _json(batch.parser_state) if batch.parser_state else None, "lines": batch.lines,
+             "parser_state": as_json(batch.parser_state) if batch.parser_state else None, "lines": batch.lines,
              "held": batch.held, "rows": batch.row_count},
         )  # fmt: skip
         if cursor.rowcount != 1:
@@ -301,30 +223,6 @@ class Store:
                     cursor.execute(_SQL["ensure_partition"], {"at": weeks[week]})
             self._known_weeks.add(week)
 
-    # -- the fence ------------------------------------------------------------------------------------------------
-
-    def _check_fence(self, cursor: Cursor) -> None:
-        cursor.execute(_SQL["current_epoch"], {"instance": self._instance.name})
-        row = cursor.fetchone()
-        epoch = row[0] if row else 0
-        if epoch > self._epoch:
-            raise self._fenced()
-        if epoch < self._epoch:
-            self._forgotten = True
-            raise CheckpointMoved(
-                "the database is older than what this radiolog wrote (restored from a backup?); all files are read "
-                "again from its checkpoints"
-            )
-
-    def _moved(self, cursor: Cursor, path: str) -> CheckpointMoved:
-        self._check_fence(cursor)
-        return CheckpointMoved(f"{path}: its checkpoint was moved by somebody else; reading it again from there")
-
-    def _fenced(self) -> Fenced:
-        return Fenced(
-            f"another radiolog was started for the same folders ({', '.join(self._instance.roots)}) and has taken over"
-        )
-
     def _replace(self, cursor: Cursor, checkpoint: Checkpoint) -> None:
         cursor.execute(
             _SQL["replace"], {**self._me(), "generation": checkpoint.generation, "version": checkpoint.version}
@@ -332,32 +230,16 @@ class Store:
         if cursor.rowcount != 1:
             raise self._moved(cursor, checkpoint.path)
 
-    # -- plumbing -------------------------------------------------------------------------------------------------
-
-    def _me(self) -> dict[str, Any]:
-        return {"instance": self._instance.name, "machine": self._instance.machine, "epoch": self._epoch}
-
     @staticmethod
     def _loaded(cursor: Cursor, generation: int) -> Checkpoint:
         cursor.execute(_SQL["load_generations"], {"generations": [generation]})
-        return checkpoint_of(_only(cursor))
+        return checkpoint_of(only(cursor))
 
     def _where(self, path: str, file_id: FileId) -> dict[str, Any]:
         return {
             "path": path, "device": file_id.device, "inode": file_id.inode, "birth_ns": file_id.birth_ns,
             "boot_id": self._instance.boot_id,
         }  # fmt: skip
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Cursor]:
-        if self._connection is None:
-            self._connection = self._connect()
-        try:
-            with self._supervisor.transaction(self._connection) as cursor:
-                yield cursor
-        except BaseException:
-            self.close()
-            raise
 
 
 def metric_weeks(batches: Sequence[Batch]) -> dict[tuple[int, int], datetime | None]:
@@ -378,13 +260,3 @@ def _add_gaps(cursor: Cursor, generation: int, path: str, gaps: Iterable[Gap]) -
             {"generation": generation, "path": path, "from_offset": gap.from_offset, "to_offset": gap.to_offset,
              "reason": gap.reason},
         )  # fmt: skip
-
-
-def _only(cursor: Cursor) -> tuple[Any, ...]:
-    row = cursor.fetchone()
-    assert row is not None  # noqa: S101 (the statement returns a row or raises)
-    return row
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -7,9 +7,10 @@ from typing import Any
 
 from fix_postgres import Database
 
-from ingest.daemon import Progress, Service, backfill
+from ingest.backfill import Progress, backfill
 from ingest.files import machine_id, source_of
 from ingest.ledger_reader import read_ledger
+from ingest.service import Service
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig
 

@@ -18,9 +18,10 @@ from ingest.batch import Batch
 from ingest.errors import DatabaseError
 from ingest.files import source_of
 from ingest.follower import FollowerSettings
+from ingest.instances import Instance
 from ingest.pipeline import Pipeline, PipelineSettings
 from ingest.schema import ready_connection
-from ingest.store import Instance, Store
+from ingest.store import Store
 from ingest.telemetry import Telemetry
 from parsers.events import Severity
 

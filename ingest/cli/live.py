@@ -12,11 +12,13 @@ import psycopg2
 from ingest import schema
 from ingest.cli.output import cell_text, one_line, say
 from ingest.cli.settings import configured
-from ingest.daemon import Daemon, Service, stopping_on_signals
+from ingest.daemon import Daemon
 from ingest.database import connect, translate
 from ingest.demo import write_station
 from ingest.files import Source
+from ingest.process import stopping_on_signals
 from ingest.queries import load
+from ingest.service import Service
 from ingest.telemetry import Telemetry
 from ingest.wake import Waker
 from logging_module.config import LoggingConfig

@@ -19,7 +19,7 @@ def notify(
     Example: radiolog notify --test
     """
     from ingest.cli.settings import configured as settings
-    from ingest.daemon import stopping_on_signals
+    from ingest.process import stopping_on_signals
     from reports.sender import Sender
     from reports.targets import configured
 

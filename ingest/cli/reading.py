@@ -10,7 +10,7 @@ import typer
 from ingest.cli.output import say, say_json
 
 if TYPE_CHECKING:
-    from ingest.daemon import Progress
+    from ingest.backfill import Progress
     from ingest.files import Source
     from logging_module.config import LoggingConfig
 
@@ -21,7 +21,9 @@ def run() -> None:
     Example: LOG_PATH=/var/log/radio radiolog run
     """
     from ingest.cli.settings import configured
-    from ingest.daemon import Daemon, Service, stopping_on_signals
+    from ingest.daemon import Daemon
+    from ingest.process import stopping_on_signals
+    from ingest.service import Service
     from ingest.telemetry import Telemetry
     from ingest.wake import Waker
 
@@ -48,10 +50,12 @@ def once(
     Example: radiolog once /var/log/radio /backup/radio-2026-10
     """
     from ingest import files
+    from ingest.backfill import backfill
     from ingest.cli.settings import configured
     from ingest.cli.telling import Telling
-    from ingest.daemon import Service, backfill, stopping_on_signals
     from ingest.errors import SourceError
+    from ingest.process import stopping_on_signals
+    from ingest.service import Service
 
     config = configured()
     for path in paths or [config.log_path]:

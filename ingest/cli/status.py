@@ -58,8 +58,8 @@ def status(
 
 def _facts(connection: "Connection") -> dict[str, Any]:
     from ingest import files
+    from ingest.instances import LIVE_SECONDS
     from ingest.queries import load
-    from ingest.store import LIVE_SECONDS
 
     sql = load("ingest", "store.sql")
     found: dict[str, list[dict[str, Any]]] = {}

@@ -30,6 +30,11 @@ class Telling(Telemetry):
         lost = f"; {unread_bytes} bytes of before were never read" if unread_bytes else ""
         _tell(f"{path}: was {reason}, reading it from the beginning{lost}")
 
+    def database_lost(self, message: str, retry_seconds: float) -> None:
+        """PostgreSQL refused or is gone for the moment."""
+        super().database_lost(message, retry_seconds)
+        _tell(f"{message}; trying again")
+
 
 def _tell(message: str) -> None:
     sys.stderr.write(f"radiolog: {visible(message)}\n")

@@ -15,9 +15,9 @@ from ingest_kit import ledger_holds, lines_of, metric, stored_numbers
 from tailer_kit import Reader
 
 from ingest import supervisor
-from ingest.daemon import Service
 from ingest.errors import CheckpointMoved, DatabaseError, DatabaseUnavailable
 from ingest.files import source_of
+from ingest.service import Service
 from ingest.supervisor import Supervisor
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig
