@@ -14,8 +14,8 @@ from ingest.backfill import backfill
 from ingest.batch import COPIED, PLAY_COLUMNS, Batch, Row
 from ingest.copy_text import lines as copy_lines
 from ingest.database import connect
-from ingest.files import source_of
 from ingest.service import Service
+from ingest.sources import source_of
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig
 

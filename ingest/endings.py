@@ -10,6 +10,7 @@ from ingest.batch import Gap
 from ingest.follow import Restart, surviving_bytes
 from ingest.follower import Follower
 from ingest.identity import Checkpoint, Observed, position_at
+from ingest.machine import boot_time_ns
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 
@@ -113,7 +114,7 @@ class Endings:
         if known.boot_id == self._store.boot_id or known.compression:
             return None
         ladder = self._store.ladder(known.generation)
-        appended = observed.mtime_ns > files.boot_time_ns()
+        appended = observed.mtime_ns > boot_time_ns()
         offset = surviving_bytes(known, observed.size_bytes, file.read, ladder, appended=appended)
         if offset is None:
             return None

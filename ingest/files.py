@@ -1,30 +1,21 @@
-"""The disk: find log files, open them safely, read them at an offset. Decides nothing."""
+"""The disk: open log files safely, read them at an offset. Decides nothing."""
 
 import ctypes
 import errno
 import os
-import resource
-import socket
 import stat
 import struct
-import time
 from copy import copy
-from fnmatch import fnmatch
 from functools import cache
-from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Protocol
 
 from ingest.archives import Archive
 from ingest.errors import SourceError
-from ingest.identity import FileId, Observed, compression_of, family
+from ingest.identity import FileId, Observed, compression_of
 
 _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
 _STATX_BYTES = 256
-_OTHER_DESCRIPTORS = 64
-_LEAST_OPEN = 16
-_MAGIC = frozenset("*?[")
-SKIPPED_FOLDERS = frozenset({".git", "__pycache__", "lost+found"})
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -192,46 +183,6 @@ class GoneFile:
         """Nothing is open."""
 
 
-class Source(NamedTuple):
-    """Where logs are: a folder with all below, one file, or a pattern of live names, rotated ones included."""
-
-    path: str
-    kind: Literal["folder", "file", "pattern"]
-
-    @property
-    def folder(self) -> str:
-        """The folder to watch and to search."""
-        if self.kind == "folder":
-            return self.path
-        parts = self.path.split("/")
-        plain = next((at for at, part in enumerate(parts) if _MAGIC & set(part)), len(parts) - 1)
-        return "/".join(parts[:plain]) or "/"
-
-    def matches(self, path: str, include: tuple[str, ...]) -> bool:
-        """Whether a path belongs to the source."""
-        if self.kind == "file":
-            return path == self.path
-        if self.kind == "pattern":
-            return fnmatch(family(path), self.path)
-        return path.startswith(self.path.rstrip("/") + "/") and _included(path, self.path, include)
-
-
-def source_of(path: Path) -> Source:
-    """A folder or a single file, as somebody named it."""
-    return Source(str(path), "folder" if path.is_dir() or not path.exists() else "file")
-
-
-def pattern_of(text: str) -> Source:
-    """A configured place: an existing folder with all below, else the live name or pattern of live names."""
-    path = Path(text).expanduser().absolute()
-    return Source(str(path), "folder" if path.is_dir() else "pattern")
-
-
-def _included(path: str, base: str, include: tuple[str, ...]) -> bool:
-    live = os.path.relpath(family(path), base)
-    return any(fnmatch(live, glob) or fnmatch(live, glob.removeprefix("**/")) for glob in include)
-
-
 def _open_regular(path: str, root: str | None) -> int:
     """A descriptor of a regular file. Everything is checked on the descriptor: the path may be swapped meanwhile."""
     try:
@@ -264,15 +215,6 @@ def inode_key(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, signed_inode(status.st_ino)
-
-
-def most_open() -> int:
-    """How many logs this process may hold open: what the system grants it, less what else it needs descriptors for."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard not in (soft, resource.RLIM_INFINITY):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    return max(_LEAST_OPEN, soft - _OTHER_DESCRIPTORS)
 
 
 def stamp_of(path: str) -> tuple[int, int]:
@@ -331,25 +273,3 @@ def _birth_ns(descriptor: int) -> int:
         return 0
     seconds, nanoseconds = struct.unpack_from("=qI", buffer, 80)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
-
-
-def machine_id() -> str:
-    """What tells this machine from others that load the same database: systemd's machine id, else the host name."""
-    try:
-        text = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    return text or f"host:{socket.gethostname()}"
-
-
-def boot_id() -> str:
-    """Changes with every boot; empty where the kernel does not tell."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def boot_time_ns() -> int:
-    """When this boot began."""
-    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -23,6 +23,7 @@ from ingest.follower import Follower, FollowerSettings, Replaced
 from ingest.identity import is_rotated_name
 from ingest.portion import Portion
 from ingest.room import Room
+from ingest.sources import Source
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 from ingest.tree import Found, Key, Tree
@@ -38,7 +39,7 @@ BURY_EVERY_SWEEPS = 300
 class PipelineSettings(NamedTuple):
     """What a pipeline reads, how long a rotated file must be quiet before it is over, how many files may be open."""
 
-    sources: tuple[files.Source, ...]
+    sources: tuple[Source, ...]
     include: tuple[str, ...]
     rotate_wait_seconds: float
     follower: FollowerSettings

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 
-from ingest import files
 from ingest.adoption import Adopter, Defaults
 from ingest.alerting import Alerting, limits_of
 from ingest.bookkeeper import Bookkeeper, Thresholds
@@ -17,8 +16,10 @@ from ingest.errors import DatabaseError
 from ingest.follower import FollowerSettings
 from ingest.identity import hash_window, stream_key_hash_key
 from ingest.instances import Instance
+from ingest.machine import boot_id, machine_id, most_open
 from ingest.pipeline import Pipeline, PipelineSettings
 from ingest.schema import ready_connection
+from ingest.sources import Source
 from ingest.store import Store
 from ingest.supervisor import Supervisor
 from ingest.telemetry import Telemetry
@@ -42,7 +43,7 @@ class Service:
     def __init__(
         self,
         config: LoggingConfig,
-        sources: tuple[files.Source, ...],
+        sources: tuple[Source, ...],
         name: str,
         telemetry: Telemetry,
         *,
@@ -78,7 +79,7 @@ class Service:
         self.pipeline = Pipeline(
             self._store,
             Adopter(self._store, defaults, settings, telemetry, root_of),
-            PipelineSettings(sources, include, config.rotate_wait_seconds, settings, files.most_open()),
+            PipelineSettings(sources, include, config.rotate_wait_seconds, settings, most_open()),
             telemetry,
             wall=lambda: datetime.now(UTC),
             monotonic=time.monotonic,
@@ -128,11 +129,11 @@ class Service:
         return lambda: ready_connection(self._config, application_name=name, watch=self._supervisor.watch)
 
 
-def _instance(config: LoggingConfig, sources: tuple[files.Source, ...], name: str) -> Instance:
-    machine = files.machine_id()[:64]
+def _instance(config: LoggingConfig, sources: tuple[Source, ...], name: str) -> Instance:
+    machine = machine_id()[:64]
     all_roots = tuple(source.path for source in sources)
     digest = hash_window("\0".join(all_roots).encode("utf-8", "surrogateescape")).hex()[:12]
     return Instance(
         f"{machine[:32]}/{name}/{digest}", machine, all_roots, socket.gethostname()[:256], os.getpid(),
-        files.boot_id(), config.station, config.time_zone,
+        boot_id(), config.station, config.time_zone,
     )  # fmt: skip

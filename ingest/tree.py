@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ingest.files import SKIPPED_FOLDERS, Source, inode_key, signed_inode
+from ingest.files import inode_key, signed_inode
+from ingest.sources import SKIPPED_FOLDERS, Source
 from ingest.telemetry import Telemetry
 
 # Within so much of a folder's last change another one may leave no trace: time is kept in ticks, of two seconds on FAT.

@@ -8,9 +8,10 @@ from typing import Any
 from fix_postgres import Database
 
 from ingest.backfill import Progress, backfill
-from ingest.files import machine_id, source_of
 from ingest.ledger_reader import read_ledger
+from ingest.machine import machine_id
 from ingest.service import Service
+from ingest.sources import source_of
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig
 

@@ -78,8 +78,8 @@ def show(letter_id: LetterId, as_json: AsJson = False) -> None:
 
     Example: radiolog dead-letters show 17
     """
-    from ingest import files
     from ingest.cli.letters import as_object, described
+    from ingest.machine import machine_id
     from ingest.originals import Originals, one_letter
 
     with _database("radiolog dead-letters") as (config, connection):
@@ -87,7 +87,7 @@ def show(letter_id: LetterId, as_json: AsJson = False) -> None:
         if letter is None:
             typer.echo(f"radiolog: there is no dead letter {letter_id}", err=True)
             raise typer.Exit(1)
-        originals = Originals(files.machine_id()[:64], config.max_line_bytes)
+        originals = Originals(machine_id()[:64], config.max_line_bytes)
         try:
             found = originals.find(letter)
         finally:
@@ -182,8 +182,8 @@ def release(
     """
     import os
 
-    from ingest import files
     from ingest.identity import stored_path
+    from ingest.machine import machine_id
     from ingest.release import end_of, suspended
     from ingest.release import release as release_file
 
@@ -191,7 +191,7 @@ def release(
         raise typer.BadParameter("one of a path and --generation", param_hint="'PATH'")
     with _database("radiolog release") as (_, connection):
         wanted = None if path is None else stored_path(os.path.abspath(path))
-        machine = files.machine_id()[:64]
+        machine = machine_id()[:64]
         found = suspended(connection, machine, path=wanted, generation=generation)
         if not found:
             _say_none(wanted or f"generation {generation}", suspended(connection, machine))
@@ -229,8 +229,8 @@ def _replayed(config: "LoggingConfig", connection: "Connection", selection: obje
     import socket
     from zoneinfo import ZoneInfo
 
-    from ingest import files
     from ingest.bookkeeper import Bookkeeper, Thresholds
+    from ingest.machine import machine_id
     from ingest.originals import Originals
     from ingest.replay import Replayer, Selection
     from ingest.schema import ready_connection
@@ -242,7 +242,7 @@ def _replayed(config: "LoggingConfig", connection: "Connection", selection: obje
         config.station, socket.gethostname()[:256], ZoneInfo(config.time_zone), Severity(config.min_level),
         tuple(config.parser_by_glob),
     )  # fmt: skip
-    originals = Originals(files.machine_id()[:64], config.max_line_bytes)
+    originals = Originals(machine_id()[:64], config.max_line_bytes)
     try:
         replayer = Replayer(connection, originals, settings, time_zone=config.time_zone)
         report = replayer.replay(selection, dry_run=dry_run)

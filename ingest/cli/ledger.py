@@ -39,16 +39,16 @@ def ledger(
 
     Example: radiolog ledger --recount
     """  # noqa: D205 (the first sentence is long)
-    from ingest import files
     from ingest.cli.settings import configured
     from ingest.ledger_reader import read_ledger
+    from ingest.machine import machine_id
     from ingest.schema import ready_connection
 
     connection = ready_connection(configured(), application_name="radiolog ledger")
     try:
         wanted = [files_path(path) for path in paths or []]
         with _progress(shown=recount and not as_json) as on_bytes:
-            proof = read_ledger(connection, files.machine_id()[:64], wanted, recount=recount, on_bytes=on_bytes)
+            proof = read_ledger(connection, machine_id()[:64], wanted, recount=recount, on_bytes=on_bytes)
     finally:
         connection.close()
     if wanted and not proof.files:

@@ -15,10 +15,10 @@ from ingest.cli.settings import configured
 from ingest.daemon import Daemon
 from ingest.database import connect, translate
 from ingest.demo import write_station
-from ingest.files import Source
 from ingest.process import stopping_on_signals
 from ingest.queries import load
 from ingest.service import Service
+from ingest.sources import Source
 from ingest.telemetry import Telemetry
 from ingest.wake import Waker
 from logging_module.config import LoggingConfig

@@ -11,8 +11,6 @@ from ingest.cli.output import say, say_json
 
 if TYPE_CHECKING:
     from ingest.backfill import Progress
-    from ingest.files import Source
-    from logging_module.config import LoggingConfig
 
 
 def run() -> None:
@@ -24,12 +22,13 @@ def run() -> None:
     from ingest.daemon import Daemon
     from ingest.process import stopping_on_signals
     from ingest.service import Service
+    from ingest.sources import configured_sources
     from ingest.telemetry import Telemetry
     from ingest.wake import Waker
 
     config = configured()
     telemetry = Telemetry(config.log_level)
-    sources = _sources(config)
+    sources = configured_sources(config.log_path, config.extra_paths)
     service = Service(config, sources, "run", telemetry)
     waker = Waker([source.folder for source in sources], telemetry, polling=config.polling)
     daemon = Daemon(service, waker, telemetry, sweep_interval_seconds=config.sweep_interval_seconds)
@@ -49,20 +48,23 @@ def once(
 
     Example: radiolog once /var/log/radio /backup/radio-2026-10
     """
-    from ingest import files
     from ingest.backfill import backfill
     from ingest.cli.settings import configured
     from ingest.cli.telling import Telling
     from ingest.errors import SourceError
     from ingest.process import stopping_on_signals
     from ingest.service import Service
+    from ingest.sources import configured_sources, source_of
 
     config = configured()
     for path in paths or [config.log_path]:
         if not path.exists():
             hint = "" if paths else "; set LOG_PATH to the folder that your services write to"
             raise SourceError(f"{path}: no such file or folder{hint}")
-    sources = tuple(files.source_of(path.absolute()) for path in paths) if paths else _sources(config)
+    if paths:
+        sources = tuple(source_of(path.absolute()) for path in paths)
+    else:
+        sources = configured_sources(config.log_path, config.extra_paths)
     telemetry = Telling()
     service = Service(config, sources, f"once-{time.time_ns():x}", telemetry, defer=True)
     asked: list[bool] = []
@@ -121,16 +123,6 @@ def _all_of(log: Any) -> bytes:
         parts.append(part)
         offset += len(part)
     return b"".join(parts)
-
-
-def _sources(config: "LoggingConfig") -> "tuple[Source, ...]":
-    from ingest import files
-    from ingest.errors import SourceError
-
-    if config.log_path.exists() and not config.log_path.is_dir():
-        raise SourceError(f"{config.log_path}: is no folder; set LOG_PATH to the folder that your services write to")
-    places = [files.Source(str(config.log_path.absolute()), "folder"), *map(files.pattern_of, config.extra_paths)]
-    return tuple(dict.fromkeys(places))
 
 
 class _progress_bar:  # noqa: N801 (used as a function)

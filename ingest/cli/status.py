@@ -57,14 +57,14 @@ def status(
 
 
 def _facts(connection: "Connection") -> dict[str, Any]:
-    from ingest import files
     from ingest.instances import LIVE_SECONDS
+    from ingest.machine import machine_id
     from ingest.queries import load
 
     sql = load("ingest", "store.sql")
     found: dict[str, list[dict[str, Any]]] = {}
     with connection, connection.cursor() as cursor:
-        parameters = {"machine": files.machine_id()[:64], "live_seconds": LIVE_SECONDS}
+        parameters = {"machine": machine_id()[:64], "live_seconds": LIVE_SECONDS}
         for name in ("status", "instances", "queue_length"):
             cursor.execute(sql[name], parameters)
             assert cursor.description is not None  # noqa: S101 (these are queries)

@@ -16,8 +16,8 @@ from tailer_kit import Reader
 
 from ingest import supervisor
 from ingest.errors import CheckpointMoved, DatabaseError, DatabaseUnavailable
-from ingest.files import source_of
 from ingest.service import Service
+from ingest.sources import source_of
 from ingest.supervisor import Supervisor
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig

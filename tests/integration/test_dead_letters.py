@@ -15,8 +15,8 @@ import pytest
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
 
-from ingest import files
 from ingest.errors import CheckpointMoved, SourceError
+from ingest.machine import machine_id
 from ingest.originals import Originals, one_letter
 from ingest.release import end_of, release, suspended
 from ingest.replay import Replayer, Report, Selection
@@ -42,7 +42,7 @@ class Replay:
 def replaying(
     database: Database, *, by_glob: tuple[tuple[str, str], ...] = (), limit: int = 1 << 20
 ) -> Iterator[Replay]:
-    originals = Originals(files.machine_id()[:64], limit)
+    originals = Originals(machine_id()[:64], limit)
     settings = ReplaySettings(database.config.station, "host", UTC, Severity.WARNING, by_glob)
     with closing(originals), closing(database.connect()) as connection:
         yield Replay(Replayer(connection, originals, settings, time_zone="UTC"), originals)
@@ -143,7 +143,7 @@ def test_two_replays_at_once_make_one_row_of_each_letter(database: Database) -> 
     def run() -> None:
         settings = ReplaySettings("radio", "host", UTC, Severity.WARNING, ())
         with (
-            closing(Together(files.machine_id()[:64], 1 << 20)) as originals,
+            closing(Together(machine_id()[:64], 1 << 20)) as originals,
             closing(database.connect()) as connection,
         ):
             reports.append(Replayer(connection, originals, settings, time_zone="UTC").replay(ALL))
@@ -450,7 +450,7 @@ def test_a_released_file_is_read_on_where_it_was_left(database: Database) -> Non
     assert stored_numbers(database) == [1]
 
     with closing(database.connect()) as connection:
-        (file_,) = suspended(connection, files.machine_id()[:64], path=str(log))
+        (file_,) = suspended(connection, machine_id()[:64], path=str(log))
         release(connection, file_)
         with pytest.raises(CheckpointMoved):
             release(connection, file_)
@@ -468,7 +468,7 @@ def test_a_file_of_rubbish_is_suspended_and_read_on_once_released(database: Data
     assert database.rows("SELECT state, dead_letters FROM ingest_files") == [("suspended", 100)]
 
     with closing(database.connect()) as connection:
-        (file_,) = suspended(connection, files.machine_id()[:64])
+        (file_,) = suspended(connection, machine_id()[:64])
         release(connection, file_)
     read_once(database.config, "3")
 
@@ -486,7 +486,7 @@ def test_what_is_skipped_is_a_gap_and_half_a_line_is_not_skipped(database: Datab
     log.write_text(first + rubbish + last[:20])
 
     with closing(database.connect()) as connection:
-        (file_,) = suspended(connection, files.machine_id()[:64])
+        (file_,) = suspended(connection, machine_id()[:64])
         release(connection, file_, end_of(file_))
     log.write_text(first + rubbish + last)
     read_once(database.config, "2")
@@ -507,7 +507,7 @@ def test_another_file_at_the_place_is_not_skipped(database: Database) -> None:
     log.write_text(json.dumps(metric(2)) + "\n" * 500)
 
     with closing(database.connect()) as connection:
-        (file_,) = suspended(connection, files.machine_id()[:64])
+        (file_,) = suspended(connection, machine_id()[:64])
         with pytest.raises(SourceError, match="is not the file any more"):
             end_of(file_)
     assert database.rows("SELECT state FROM ingest_files") == [("suspended",)]

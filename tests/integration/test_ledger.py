@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from ingest_kit import lines_of, metric, read_once
 from process_kit import finished
 
-from ingest import files
 from ingest.batch import COPIED, Batch, Move
 from ingest.identity import NOTHING
 from ingest.ledger import Ledger
 from ingest.ledger_reader import read_ledger
 from ingest.loading import add_runs
+from ingest.machine import machine_id
 from ingest.producers import MOST_RANGES, MOST_RUNS, RUN_ID_LIMIT, range_text, ranges_of, run_lines
 from logging_module import LoggingConfig, RadioLogger
 
@@ -33,7 +33,7 @@ SAMPLES = Path(__file__).parents[2] / "samples" / "logs"
 
 def proof(database: Database, *paths: Path, recount: bool = True) -> Ledger:
     with closing(database.connect()) as connection:
-        return read_ledger(connection, files.machine_id()[:64], [str(path) for path in paths], recount=recount)
+        return read_ledger(connection, machine_id()[:64], [str(path) for path in paths], recount=recount)
 
 
 def numbered(run_id: str, *seqs: int) -> list[dict[str, Any]]:

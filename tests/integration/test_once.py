@@ -9,8 +9,8 @@ from pathlib import Path
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
 
-from ingest.files import source_of
 from ingest.service import Service
+from ingest.sources import source_of
 from ingest.telemetry import Telemetry
 
 

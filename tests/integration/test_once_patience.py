@@ -8,8 +8,8 @@ from ingest_kit import ledger_holds, lines_of, metric, stored_numbers
 
 from ingest.backfill import Progress, backfill
 from ingest.errors import DatabaseUnavailable
-from ingest.files import source_of
 from ingest.service import Service
+from ingest.sources import source_of
 from ingest.telemetry import Telemetry
 
 

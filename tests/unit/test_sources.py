@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.files import Source, pattern_of
+from ingest.sources import Source, pattern_of
 from ingest.telemetry import Telemetry
 from ingest.tree import Tree
 
