@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from ingest import files
 from ingest.errors import CheckpointMoved, SourceError
 from ingest.follow import Continue, New, Recognised, Twin, begins_with, recognise
-from ingest.follower import Follower, FollowerSettings
+from ingest.follower import Follower
 from ingest.identity import (
     WINDOW_BYTES,
     Checkpoint,
@@ -22,6 +22,7 @@ from ingest.identity import (
     stored_path,
 )
 from ingest.rows import FileContext
+from ingest.settings import FollowerSettings
 from ingest.store import Store
 from ingest.surroundings import Surroundings, ends_alike, holds_all_of, is_unchanged, length_of, still_holds
 from ingest.telemetry import Telemetry
@@ -372,6 +373,11 @@ def families_together(places: Iterable[Place]) -> Iterator[list[Place]]:
             group = []
     if group:
         yield group
+
+
+def held_by(followers: Iterable[Follower]) -> dict[int, files.LogFile]:
+    """The open files of followers, by generation."""
+    return {follower.checkpoint.generation: follower.file for follower in followers}
 
 
 def _path_of(place: Place) -> str:

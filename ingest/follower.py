@@ -6,8 +6,7 @@ of another file that took this one's place are never taken for its continuation.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
 from ingest.batch import Batch, Gap, Move
@@ -31,6 +30,7 @@ from ingest.portion import Portion
 from ingest.rejected_run import RejectedRun
 from ingest.rows import BatchBuilder, FileContext
 from ingest.sampling import EncoderTracker
+from ingest.settings import FollowerSettings
 from parsers.encodings import MARK_BYTES, encoding_of, splitter_for
 from parsers.events import Outcome, Parser, RawLine
 from parsers.registry import create
@@ -40,18 +40,6 @@ LEAST_CHUNK_BYTES = 1 << 16
 NUL_HOLE = "nul_hole"  # a gap that lost nothing: the bytes are there, and all of them are NUL
 # Coarsest tick of a file system's clock that is trusted: FAT's two seconds.
 MTIME_TICK_NS = 2_000_000_000
-
-
-@dataclass(frozen=True)
-class FollowerSettings:
-    """What holds for all files. Sizes are of the largest batch."""
-
-    batch_rows: int
-    batch_bytes: int
-    max_line_bytes: int
-    progress_interval_seconds: float
-    zone: tzinfo
-    hash_key: bytes = b""  # keys the hashes by which a parser's state remembers secrets
 
 
 class Replaced(Exception):

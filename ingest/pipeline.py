@@ -10,20 +10,19 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
 
 from ingest import files
-from ingest.adoption import Adopter, Place, families_together
+from ingest.adoption import Adopter, Place, families_together, held_by
 from ingest.attention import Attention
 from ingest.batch import Batch
+from ingest.closing import GONE_AFTER_SWEEPS, Closing
 from ingest.committer import Committer
-from ingest.endings import Burial, Endings
+from ingest.endings import Endings
 from ingest.errors import SourceError
-from ingest.follower import Follower, FollowerSettings, Replaced
-from ingest.identity import is_rotated_name
+from ingest.follower import Follower, Replaced
 from ingest.portion import Portion
 from ingest.room import Room
-from ingest.sources import Source
+from ingest.settings import PipelineSettings
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 from ingest.tree import Found, Key, Tree
@@ -31,19 +30,7 @@ from ingest.tree import Found, Key, Tree
 TICK_AFTER_SECONDS = 1.0
 # A round of reading ends after so long, so that the daemon can do something else; the next one goes on there.
 ROUND_SECONDS = 1.0
-# A rename in the middle of a scan can hide a file from it once.
-GONE_AFTER_SWEEPS = 2
 BURY_EVERY_SWEEPS = 300
-
-
-class PipelineSettings(NamedTuple):
-    """What a pipeline reads, how long a rotated file must be quiet before it is over, how many files may be open."""
-
-    sources: tuple[Source, ...]
-    include: tuple[str, ...]
-    rotate_wait_seconds: float
-    follower: FollowerSettings
-    most_open: int = 1 << 20
 
 
 class Pipeline:
@@ -77,7 +64,6 @@ class Pipeline:
     ) -> None:
         self._store = store
         self._adopter = adopter
-        self._endings = Endings(store, adopter, telemetry)
         self._settings = settings
         self._telemetry = telemetry
         self._wall = wall
@@ -89,6 +75,10 @@ class Pipeline:
         self.attention = Attention(self.followers)
         self._room = Room(self.followers, adopter, settings.most_open)
         self.waiting: dict[Key, files.PlainFile] = {}
+        self._closing = Closing(
+            self.followers, self.committer, adopter, Endings(store, adopter, telemetry), settings, telemetry,
+            wall=wall, monotonic=monotonic,
+        )  # fmt: skip
         self._sweeps = 0
         self._not_reached: list[Key] = []
 
@@ -122,7 +112,7 @@ class Pipeline:
         removed = [file for key, file in self.waiting.items() if key not in seen and key not in self.followers]
         self._adopt(unknown, removed)
         self._let_go_of_waiting()
-        self._finish_quiet()
+        self._closing.finish_quiet()
         self._sweeps += 1
         if self._sweeps % BURY_EVERY_SWEEPS == GONE_AFTER_SWEEPS:
             self.bury()
@@ -183,7 +173,7 @@ class Pipeline:
             begun = self._begin(self._adopted([place for place in group if self._is_unknown(place)]))
 
     def _adopted(self, places: list[Place]) -> list[Follower]:
-        held = self._held()
+        held = held_by(self.followers.values())
         return self.committer.call(lambda: self._adopter.adopt(places, held))
 
     def hold(self) -> None:
@@ -200,9 +190,6 @@ class Pipeline:
         for file in self.waiting.values():
             file.close()
         self.waiting.clear()
-
-    def _held(self) -> dict[int, files.LogFile]:
-        return {follower.checkpoint.generation: follower.file for follower in self.followers.values()}
 
     def _begin(self, followers: Iterable[Follower]) -> list[Key]:
         keys = []
@@ -262,7 +249,10 @@ class Pipeline:
         try:
             batch, at_end = follower.read(observed, self._wall(), self.committer.portion)
         except Replaced as replaced:
-            self._restart(key, follower, replaced)
+            self.committer.flush()
+            del self.followers[key]
+            siblings = [found.path for found in self._unfollowed()]
+            self._begin(self._closing.replace(follower, replaced.step, siblings))
             return True
         except SourceError as error:
             self._note_unreadable(follower, str(error))
@@ -279,7 +269,7 @@ class Pipeline:
         if batch is not None:
             self.committer.add(batch)
             if follower.checkpoint.state == "suspended":
-                self._suspend(key, follower)
+                self._closing.suspend(key, follower)
                 return False
         return not at_end
 
@@ -295,78 +285,13 @@ class Pipeline:
             self._telemetry.file_unreadable(follower.path, message)
             self.committer.call(lambda: self._store.note_error(follower.checkpoint.generation, message))
 
-    def _restart(self, key: tuple[int, int], follower: Follower, replaced: Replaced) -> None:
-        """The old generation is over; a copy that has its rest is read on, else the rest is a gap."""
-        self.committer.flush()
-        del self.followers[key]
-        step, held = replaced.step, self._held()
-        siblings = [found.path for found in self._unfollowed()]
-        try:
-            found = self.committer.call(lambda: self._endings.replace(follower, step, siblings, held))
-        finally:
-            follower.file.close()
-        self._telemetry.file_replaced(follower.path, follower.checkpoint.generation, step.reason, found.lost_bytes)
-        self._bury(found.burials)
-        self._begin(found.followers)
-
     def bury(self) -> None:
         """End the generations whose files were removed while nobody looked."""
-        sources, include = self._settings.sources, self._settings.include
-
-        def is_source(path: str) -> bool:
-            return any(source.matches(path, include) for source in sources)
-
-        self.committer.flush()
-        seen, held = {key for _, key in self._tree.look()}, self._held()
-        burials = self.committer.call(lambda: self._endings.bury(seen, held, is_source))
-        self._bury(burials)
-        for follower, _, gaps in burials:
-            unread_bytes = sum(gap.to_offset - gap.from_offset for gap in gaps)
-            self._telemetry.file_deleted(follower.path, follower.checkpoint.generation, unread_bytes)
-
-    def _bury(self, burials: Iterable[Burial]) -> None:
-        for follower, state, gaps in burials:
-            self.committer.add(follower.finish(follower.file.observe(), self._wall(), state=state, gaps=gaps))
-        self.committer.flush()
-
-    def _suspend(self, key: Key, follower: Follower) -> None:
-        """Let go of a file of rubbish; when somebody has released it, the next sweep finds it as a known one."""
-        self.committer.flush()
-        del self.followers[key]
-        follower.file.close()
-        checkpoint = follower.checkpoint
-        self._telemetry.file_suspended(follower.path, checkpoint.generation, checkpoint.offset)
-
-    def _finish_quiet(self) -> None:
-        now = self._monotonic()
-        for key, follower in list(self.followers.items()):
-            over = (
-                follower.missed_sweeps >= GONE_AFTER_SWEEPS
-                or follower.checkpoint.compression
-                or is_rotated_name(follower.path)
-            )
-            if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:
-                self._finish(key, follower)
+        self._closing.bury({key for _, key in self._tree.look()})
 
     def finish_rotated(self) -> None:
         """Finish everything that rotation has put aside, without waiting: nobody is expected to write there now."""
-        for key, follower in list(self.followers.items()):
-            if follower.checkpoint.compression or is_rotated_name(follower.path):
-                self._finish(key, follower)
-
-    def _finish(self, key: tuple[int, int], follower: Follower) -> None:
-        """Finish a file unless there is something to be read: what came meanwhile, or could not be read until now."""
-        observed = follower.file.observe()
-        if not (follower.live and follower.file.is_complete() and follower.has_read(observed)):
-            return
-        if follower.stamp != (observed.size_bytes, observed.mtime_ns):  # perhaps rewritten to the same size
-            return
-        self.committer.add(follower.finish(observed, self._wall()))
-        self.committer.flush()
-        del self.followers[key]
-        self._adopter.settle(observed)  # as it was read: what was appended since is a change
-        follower.file.close()
-        self._telemetry.file_finished(follower.path, follower.checkpoint.generation, follower.checkpoint.offset)
+        self._closing.finish_rotated()
 
     # -- faults -------------------------------------------------------------------------------------------------------
 

@@ -13,12 +13,12 @@ from ingest.adoption import Adopter, Defaults
 from ingest.alerting import Alerting, limits_of
 from ingest.bookkeeper import Bookkeeper, Thresholds
 from ingest.errors import DatabaseError
-from ingest.follower import FollowerSettings
 from ingest.identity import hash_window, stream_key_hash_key
 from ingest.instances import Instance
 from ingest.machine import boot_id, machine_id, most_open
-from ingest.pipeline import Pipeline, PipelineSettings
+from ingest.pipeline import Pipeline
 from ingest.schema import ready_connection
+from ingest.settings import FollowerSettings, PipelineSettings
 from ingest.sources import Source
 from ingest.store import Store
 from ingest.supervisor import Supervisor

@@ -16,10 +16,10 @@ from fix_postgres import Database
 from ingest.adoption import Adopter, Defaults
 from ingest.batch import Batch
 from ingest.errors import DatabaseError
-from ingest.follower import FollowerSettings
 from ingest.instances import Instance
-from ingest.pipeline import Pipeline, PipelineSettings
+from ingest.pipeline import Pipeline
 from ingest.schema import ready_connection
+from ingest.settings import FollowerSettings, PipelineSettings
 from ingest.sources import source_of
 from ingest.store import Store
 from ingest.telemetry import Telemetry

@@ -1,0 +1,130 @@
+"""Lets go of files: those that are over, those that were replaced or removed, and rubbish."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+
+from ingest.adoption import Adopter, held_by
+from ingest.committer import Committer
+from ingest.endings import Burial, Endings
+from ingest.follow import Restart
+from ingest.follower import Follower
+from ingest.identity import is_rotated_name
+from ingest.settings import PipelineSettings
+from ingest.telemetry import Telemetry
+from ingest.tree import Key
+
+# A rename in the middle of a scan can hide a file from it once.
+GONE_AFTER_SWEEPS = 2
+
+
+class Closing:
+    """Ends what the pipeline follows, with everything committed that was read.
+
+    Args:
+        followers: the pipeline's own; those that are let go of are taken out.
+        committer: makes what was read durable.
+        adopter: told which files need nothing more.
+        endings: end generations in the database.
+        settings, telemetry, wall, monotonic: the pipeline's.
+    """
+
+    def __init__(
+        self,
+        followers: dict[Key, Follower],
+        committer: Committer,
+        adopter: Adopter,
+        endings: Endings,
+        settings: PipelineSettings,
+        telemetry: Telemetry,
+        *,
+        wall: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._followers = followers
+        self._committer = committer
+        self._adopter = adopter
+        self._endings = endings
+        self._settings = settings
+        self._telemetry = telemetry
+        self._wall = wall
+        self._monotonic = monotonic
+
+    def finish_quiet(self) -> None:
+        """Finish what is over and has been quiet for long enough."""
+        now = self._monotonic()
+        for key, follower in list(self._followers.items()):
+            over = (
+                follower.missed_sweeps >= GONE_AFTER_SWEEPS
+                or follower.checkpoint.compression
+                or is_rotated_name(follower.path)
+            )
+            if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:
+                self._finish(key, follower)
+
+    def finish_rotated(self) -> None:
+        """Finish everything that rotation has put aside, without waiting: nobody is expected to write there now."""
+        for key, follower in list(self._followers.items()):
+            if follower.checkpoint.compression or is_rotated_name(follower.path):
+                self._finish(key, follower)
+
+    def _finish(self, key: Key, follower: Follower) -> None:
+        """Finish a file unless there is something to be read: what came meanwhile, or could not be read until now."""
+        observed = follower.file.observe()
+        if not (follower.live and follower.file.is_complete() and follower.has_read(observed)):
+            return
+        if follower.stamp != (observed.size_bytes, observed.mtime_ns):  # perhaps rewritten to the same size
+            return
+        self._committer.add(follower.finish(observed, self._wall()))
+        self._committer.flush()
+        del self._followers[key]
+        self._adopter.settle(observed)  # as it was read: what was appended since is a change
+        follower.file.close()
+        self._telemetry.file_finished(follower.path, follower.checkpoint.generation, follower.checkpoint.offset)
+
+    def replace(self, follower: Follower, step: Restart, siblings: Sequence[str]) -> list[Follower]:
+        """A file was truncated or rewritten: a copy that has its generation's rest is read on, else the rest is a gap.
+
+        Args:
+            follower: of its old generation, not among the others any more; everything read is committed.
+            step: what happened.
+            siblings: files that nobody follows, this one among them; one of them may be a copy.
+
+        Returns:
+            Who follows the file, and its siblings, from now on.
+        """
+        held = held_by(self._followers.values())
+        try:
+            found = self._committer.call(lambda: self._endings.replace(follower, step, siblings, held))
+        finally:
+            follower.file.close()
+        self._telemetry.file_replaced(follower.path, follower.checkpoint.generation, step.reason, found.lost_bytes)
+        self._bury(found.burials)
+        return found.followers
+
+    def bury(self, seen: Collection[Key]) -> None:
+        """End the generations whose files were removed while nobody looked. `seen`: all files of the tree."""
+        sources, include = self._settings.sources, self._settings.include
+
+        def is_source(path: str) -> bool:
+            return any(source.matches(path, include) for source in sources)
+
+        self._committer.flush()
+        held = held_by(self._followers.values())
+        burials = self._committer.call(lambda: self._endings.bury(seen, held, is_source))
+        self._bury(burials)
+        for follower, _, gaps in burials:
+            unread_bytes = sum(gap.to_offset - gap.from_offset for gap in gaps)
+            self._telemetry.file_deleted(follower.path, follower.checkpoint.generation, unread_bytes)
+
+    def _bury(self, burials: Iterable[Burial]) -> None:
+        for follower, state, gaps in burials:
+            self._committer.add(follower.finish(follower.file.observe(), self._wall(), state=state, gaps=gaps))
+        self._committer.flush()
+
+    def suspend(self, key: Key, follower: Follower) -> None:
+        """Let go of a file of rubbish; when somebody has released it, the next sweep finds it as a known one."""
+        self._committer.flush()
+        del self._followers[key]
+        follower.file.close()
+        checkpoint = follower.checkpoint
+        self._telemetry.file_suspended(follower.path, checkpoint.generation, checkpoint.offset)
