@@ -1,13 +1,13 @@
 """Which generation is a file that the sweep found? Asks disk and checkpoints, and lets `follow` decide."""
 
-import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from ingest import files
 from ingest.errors import CheckpointMoved, SourceError
+from ingest.families import Place, families_together, live_names, nearest, path_of
 from ingest.follow import Continue, New, Recognised, Twin, begins_with, recognise
 from ingest.follower import Follower
 from ingest.identity import (
@@ -16,7 +16,6 @@ from ingest.identity import (
     FileId,
     Observed,
     compression_of,
-    family,
     is_rotated_name,
     service_of,
     stored_path,
@@ -29,10 +28,6 @@ from ingest.telemetry import Telemetry
 from parsers.events import Severity
 from parsers.registry import HEAD_BYTES, choose, create
 
-# Where a file is: its path, or where no name leads to it any more the file itself, which stays the caller's.
-Place: TypeAlias = str | files.PlainFile
-
-_GROUP_FILES = 200
 # An archive that did not change for so long is cut off, not being written.
 _WRITING_NS = 10_000_000_000
 
@@ -56,7 +51,7 @@ class _Unknown(NamedTuple):
 
     @property
     def family(self) -> str:
-        return _nearest(self.live_names)
+        return nearest(self.live_names)
 
 
 class Adopter:
@@ -183,29 +178,12 @@ class Adopter:
 
     def family_of(self, path: str) -> str:
         """The live name that a path belongs to: of those that it may belong to, the nearest that is there."""
-        return _nearest(self._live_names(path))
-
-    def _live_names(self, path: str) -> list[str]:
-        """The live names that a path may belong to.
-
-        Rotated files that stand in a folder without their live name (logrotate's `olddir`) belong to one in a folder
-        above, which need not be there at the moment.
-        """
-        own = family(path)
-        root = self._root_of(path)
-        names = [own]
-        if own == path or root is None or os.path.lexists(own):
-            return names
-        folder, name = os.path.split(own)
-        while len(folder) > len(root.rstrip("/")):
-            folder = os.path.dirname(folder)
-            names.append(os.path.join(folder, name))
-        return names
+        return nearest(live_names(path, self._root_of(path)))
 
     # -----------------------------------------------------------------------------------------------------------------
 
     def _open(self, place: Place) -> _Unknown | None:
-        path = _path_of(place)
+        path = path_of(place)
         try:
             file = files.open_log(path, self._root_of(path)) if isinstance(place, str) else place.duplicate()
         except SourceError as error:
@@ -215,7 +193,7 @@ class Adopter:
         if self._settled.get(_key(observed)) == (observed.size_bytes, observed.mtime_ns):
             file.close()
             return None
-        return _Unknown(file, observed, self._live_names(path))
+        return _Unknown(file, observed, live_names(path, self._root_of(path)))
 
     def _adopt(self, found: _Unknown, candidates: list[Checkpoint]) -> Follower | None:
         observed = found.observed
@@ -355,33 +333,9 @@ def _is_copy_of_unproven(found: _Unknown, candidates: Iterable[Checkpoint], surr
     return False
 
 
-def _nearest(live_names: list[str]) -> str:
-    """The first that is there, else the first."""
-    return next((name for name in live_names if os.path.lexists(name)), live_names[0])
-
-
-def families_together(places: Iterable[Place]) -> Iterator[list[Place]]:
-    """Whole families, at least `_GROUP_FILES` at a time; live names before those that may be copies of them."""
-    families: dict[str, list[Place]] = {}
-    for place in sorted(places, key=lambda place: is_rotated_name(_path_of(place))):
-        families.setdefault(family(_path_of(place)), []).append(place)
-    group: list[Place] = []
-    for members in families.values():
-        group += members
-        if len(group) >= _GROUP_FILES:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
 def held_by(followers: Iterable[Follower]) -> dict[int, files.LogFile]:
     """The open files of followers, by generation."""
     return {follower.checkpoint.generation: follower.file for follower in followers}
-
-
-def _path_of(place: Place) -> str:
-    return place if isinstance(place, str) else place.path
 
 
 def _key(observed: Observed) -> tuple[int, int]:

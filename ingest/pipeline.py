@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from ingest import files
-from ingest.adoption import Adopter, Place, families_together, held_by
+from ingest.adoption import Adopter, held_by
 from ingest.attention import Attention
 from ingest.batch import Batch
 from ingest.closing import GONE_AFTER_SWEEPS, Closing
 from ingest.committer import Committer
 from ingest.endings import Endings
 from ingest.errors import SourceError
+from ingest.families import Place, families_together
 from ingest.follower import Follower, Replaced
 from ingest.portion import Portion
 from ingest.room import Room
