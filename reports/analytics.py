@@ -2,6 +2,7 @@
 
 from reports.figures.encoder import EncoderFigures
 from reports.figures.errors import ErrorFigures
+from reports.figures.listing import ListingFigures
 from reports.figures.plays import PlayFigures
 from reports.figures.sessions import SessionFigures
 from reports.figures.summaries import SummaryFigures
@@ -10,7 +11,7 @@ from reports.window import RangeError
 __all__ = ["Analytics", "RangeError"]
 
 
-class Analytics(SummaryFigures, EncoderFigures, SessionFigures, PlayFigures, ErrorFigures):
+class Analytics(SummaryFigures, EncoderFigures, SessionFigures, ListingFigures, PlayFigures, ErrorFigures):
     """All analytics over one database connection, opened by the first call (SPEC 6).
 
     Every `get_…` gives plain dicts or lists of dicts: numbers are int or float, times are aware UTC datetimes, days are

@@ -23,7 +23,7 @@ ARGV_WARNING = (
 
 
 class NotDelivered(OutputError):
-    """The report was written, its message was not taken."""
+    """The report was made, its message was not taken."""
 
 
 def chosen(
@@ -64,7 +64,7 @@ def chosen(
 
 def announce(
     config: LoggingConfig, report: Report, targets: tuple[Target, ...], tell: Callable[[str], None],
-    *, patience_seconds: float = PATIENCE_SECONDS,
+    *, patience_seconds: float = PATIENCE_SECONDS, worded: Callable[[Report], Notice] | None = None,
 ) -> None:  # fmt: skip
     """Put a report's message into the outbox, and send it unless a notifier does.
 
@@ -74,17 +74,19 @@ def announce(
         targets: empty for those of the configuration.
         tell: gets a sentence about each try.
         patience_seconds: how long a webhook that does not take it now is tried again.
+        worded: makes the message; None: `notice_of`.
 
     Raises:
         NotDelivered: a webhook did not take it; it stays in the outbox where `radiolog notify` can send it.
         DatabaseError: PostgreSQL cannot be reached or refused.
     """
     sender = Sender(config, targets or configured(config), tell)
+    notice = (worded or notice_of)(report)
     whole = f"{report.scope}\0{report.start}\0{report.end}\0{report.generated_at}"
-    key = f"report/{hashlib.sha256(whole.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    key = f"{notice.kind}/{hashlib.sha256(whole.encode('utf-8', 'replace')).hexdigest()[:32]}"
     try:
         for name in [to.name for to in targets] or [""]:
-            sender.outbox.put(f"{key}@{name}" if name else key, notice_of(report), target=name)
+            sender.outbox.put(f"{key}@{name}" if name else key, notice, target=name)
         if not targets and sender.outbox.is_notifier_running():
             tell("the message is in the outbox; the running notifier sends it")
             return
@@ -126,7 +128,7 @@ def _send(sender: Sender, key: str, patience_seconds: float, *, stays: bool) -> 
     pending = any(row["state"] == "pending" for row in rows)
     later = "`radiolog notify`" if stays else "the next report to the same webhook"
     more = f"; it stays in the outbox for a day, for {later}" if pending else ""
-    raise NotDelivered(f"the report was written, but its message was not sent: {reasons}{more}")
+    raise NotDelivered(f"the report was made, but its message was not sent: {reasons}{more}")
 
 
 def _first_line(path: str) -> str:

@@ -20,6 +20,7 @@ from reports.report.model import Report
 from reports.report.text import render_text
 from reports.report.wording import visible
 from reports.targets import KINDS
+from reports.window import zone_named
 
 DEFAULT_FOLDER = "radiolog_reports"
 FORMATS = ("text", "html", "both", "json")
@@ -70,18 +71,26 @@ def generate(  # noqa: PLR0913 (one argument a flag of the command)
         raise BadName(f"format must be one of {', '.join(FORMATS)}, not {format_!r}")
     if not name or "/" in name or "\0" in name or name.startswith("."):
         raise BadName(f"name must be the beginning of a file name, not {name!r}")
-    present = now()
-    with Analytics(config, now=lambda: present) as analytics:
-        analytics.require_station(station)
-        window = analytics.window(days, start=start, end=end, station=station)
-        analytics.require_past(window)
-        report = build(gather(analytics, window, station=station, now=present))
-        stamp = f"{present.astimezone(analytics.zone(station)):%Y%m%d_%H%M%S}"
+    report = report_of(config, days=days, start=start, end=end, station=station, now=now)
+    stamp = f"{report.generated_at.astimezone(zone_named(report.zone)):%Y%m%d_%H%M%S}"
     with OutputFolder(Path(output_dir)) as output:
         for extension, render in _RENDERINGS[format_]:
             output.create(f"{name}_{stamp}.{extension}").write(render(report).encode("utf-8", "backslashreplace"))
     on_report(report)
     return output.paths
+
+
+def report_of(
+    config: LoggingConfig, *, days: float = 7, start: datetime | date | None = None, end: datetime | date | None = None,
+    station: str | None = None, now: Callable[[], datetime] = utc_now,
+) -> Report:  # fmt: skip
+    """The report of a window as a value; arguments and errors are those of `generate`."""
+    present = now()
+    with Analytics(config, now=lambda: present) as analytics:
+        analytics.require_station(station)
+        window = analytics.window(days, start=start, end=end, station=station)
+        analytics.require_past(window)
+        return build(gather(analytics, window, station=station, now=present))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -39,6 +39,15 @@ def heading(said: dict[str, Any], zone: ZoneInfo) -> Text:
     return Text(text, style="bold")
 
 
+def nothing_yet(analytics: Analytics) -> str:
+    """What to do about a database in which nothing was ever stored; empty when something was."""
+    return (
+        ""
+        if analytics.stations()
+        else "Nothing has been read yet: radiolog once PATH reads logs, radiolog run follows them."
+    )
+
+
 def stats_as_json(
     analytics: Analytics, *, days: float = 7, start: datetime | date | None = None, end: datetime | date | None = None,
     station: str | None = None,
@@ -87,7 +96,7 @@ def render_stats(
         for row in found["outages"]
     ]
     tracks = [
-        (_name(row), count(row["play_count"]), duration(row["total_play_seconds"])) for row in found["top_tracks"]
+        (name_of(row), count(row["play_count"]), duration(row["total_play_seconds"])) for row in found["top_tracks"]
     ]
     errors = [
         (row["severity"], row["service"], count(row["error_count"]), "new" if row["new"] else "", row["template"],
@@ -96,6 +105,7 @@ def render_stats(
     ]  # fmt: skip
     return Group(
         heading(found, zone),
+        *((Text(hint),) if (hint := nothing_yet(analytics)) else ()),
         facts_table(_figures(found)),
         *table("Last outages", ("began", "off air", "station", "cause"), outages, right=("off air",)),
         *table("Most played", ("track", "plays", "time"), tracks, right=("plays", "time")),
@@ -160,7 +170,8 @@ def table(
     yield shown
 
 
-def _name(row: dict[str, Any]) -> str:
+def name_of(row: dict[str, Any]) -> str:
+    """Artist and title of a row as a person writes them."""
     return " - ".join(part for part in (row["artist"], row["title"]) if part) or "(no title)"
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from reports.analytics import Analytics
 from reports.report.wording import count, decimal, duration, moment
-from reports.terminal import asked, heading, table
+from reports.terminal import asked, heading, nothing_yet, table
 
 
 def sessions_as_json(
@@ -80,7 +80,7 @@ def render_sessions(
         ),
     ]  # fmt: skip
     if not sessions and not incidents:
-        shown = [Text("no FFmpeg session in this time")]
+        shown = [Text(nothing_yet(analytics) or "no FFmpeg session in this time")]
     return Group(heading(found, zone), *shown)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests is no package; plugins and helpers are found here
 
-pytest_plugins = ["fix_postgres", "fix_skips", "fix_tailer"]
+pytest_plugins = ["fix_postgres", "fix_command", "fix_skips", "fix_tailer"]
 
 _OURS = ("POSTGRES_", "RADIOLOG_", "LOG_", "DB_", "PG", "PLAY_HISTORY_", "ERROR_LOG_", "METRICS_", "XDG_")
 

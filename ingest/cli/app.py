@@ -4,7 +4,20 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli import db, dead_letters, ledger, notifying, reading, reporting, sessions, status
+from ingest.cli import (
+    db,
+    dead_letters,
+    digest,
+    error_list,
+    ledger,
+    listing,
+    maintenance,
+    notifying,
+    reading,
+    reporting,
+    sessions,
+    status,
+)
 
 app = typer.Typer(
     name="radiolog",
@@ -43,8 +56,15 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(db.app, name="db")
 app.add_typer(db.config_app, name="config")
 app.command()(reporting.stats)
+app.command()(listing.now)
+app.command()(listing.top)
+app.add_typer(error_list.app, name="errors")
+app.command()(listing.history)
+app.command()(listing.outages)
 app.command()(sessions.sessions)
+app.add_typer(maintenance.app, name="maintenance")
 app.command()(reporting.report)
+app.command()(digest.digest)
 app.command()(reporting.export)
 app.command()(notifying.notify)
 app.command()(reporting.demo)

@@ -14,7 +14,9 @@ from ingest.cli.notifying import complain
 from ingest.cli.output import say, say_json, visible
 
 if TYPE_CHECKING:
+    from logging_module.config import LoggingConfig
     from reports.report.model import Report
+    from reports.targets import Target
 
 
 class Format(StrEnum):
@@ -67,6 +69,27 @@ End = Annotated[
 Station = Annotated[str | None, typer.Option(help="Only this station.")]
 
 
+SendNotification = Annotated[
+    bool, typer.Option("--send-notification", help="Send its verdict to the configured webhooks.")
+]
+WebhookUrl = Annotated[str | None, typer.Option(metavar="URL|@FILE", help="Send it to this webhook.")]
+Kind = Annotated[WebhookKind | None, typer.Option("--webhook-kind", help="Where the URL does not tell.")]
+
+
+def webhooks(
+    config: "LoggingConfig", *, send: bool, url: str | None, kind: WebhookKind | None
+) -> "tuple[Target, ...] | None":
+    """Where a message shall go, as `reports.announce.chosen` says; a webhook that is none is wrong usage."""
+    from ingest.errors import ConfigurationError
+    from reports.announce import chosen
+
+    try:
+        return chosen(config, send=send, url=url, kind=kind, tell=complain)
+    except ConfigurationError as error:
+        complain(str(error))
+        raise typer.Exit(EXIT_USAGE) from error
+
+
 def stats(
     days: Days = 7,
     start: Start = None,
@@ -117,27 +140,20 @@ def report(  # noqa: PLR0913 (one argument a flag)
     format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.BOTH,
     output_dir: Annotated[Path, typer.Option(help="Made where it is missing.")] = Path("radiolog_reports"),
     name: Annotated[str, typer.Option(help="The files' names begin with this.")] = "weekly_report",
-    send_notification: Annotated[
-        bool, typer.Option("--send-notification", help="Send its verdict to the configured webhooks.")
-    ] = False,
-    webhook_url: Annotated[str | None, typer.Option(metavar="URL|@FILE", help="Send it to this webhook.")] = None,
-    webhook_kind: Annotated[WebhookKind | None, typer.Option(help="Where the URL does not tell.")] = None,
+    send_notification: SendNotification = False,
+    webhook_url: WebhookUrl = None,
+    webhook_kind: Kind = None,
 ) -> None:
     """Write the report of a span of time as text and as one self-contained HTML file.
 
     Example: radiolog report --days 7 --format html
     """
     from ingest.cli.settings import configured
-    from ingest.errors import ConfigurationError
-    from reports.announce import announce, chosen
+    from reports.announce import announce
     from reports.generate_report import generate
 
     config = configured()
-    try:
-        where = chosen(config, send=send_notification, url=webhook_url, kind=webhook_kind, tell=complain)
-    except ConfigurationError as error:
-        complain(str(error))
-        raise typer.Exit(EXIT_USAGE) from error
+    where = webhooks(config, send=send_notification, url=webhook_url, kind=webhook_kind)
     made: list[Report] = []
     with usage():
         paths = generate(

@@ -3,18 +3,30 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer
+from fix_command import Command
 from fix_postgres import Database
 from ingest_kit import lines_of, metric
 from process_kit import finished, start
 
-COMMANDS = [
-    ("run",), ("once",), ("status",), ("parse",), ("stats",), ("report",), ("export",), ("demo",), ("dead-letters", "list"),
-    ("db", "init"), ("db", "check"), ("db", "url"), ("db", "stop"), ("config", "show"),
-]  # fmt: skip
+from ingest.cli.app import app
+
+
+def commands(group: Any, *words: str) -> Iterator[tuple[str, ...]]:
+    """Every command that can be typed, those of groups too."""
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        if inner is None or getattr(command, "invoke_without_command", False):
+            yield (*words, name)
+        if inner is not None:
+            yield from commands(command, *words, name)
 
 
 def failed(result: "subprocess.CompletedProcess[str]", *words: str, code: int = 1) -> None:
@@ -25,12 +37,17 @@ def failed(result: "subprocess.CompletedProcess[str]", *words: str, code: int = 
         assert word in result.stderr, result.stderr
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_help_has_an_example(database: Database, command: tuple[str, ...]) -> None:
-    result = finished(database.config, *command, "--help")
-    assert result.returncode == 0
-    assert "Example" in result.stdout
-    assert "radiolog" in result.stdout
+def test_help_has_an_example(radiolog: Command) -> None:
+    found = list(commands(typer.main.get_command(app)))
+    assert ("errors",) in found
+    assert ("maintenance", "add") in found
+    for command in found:
+        done = radiolog(*command, "--help")
+        assert done.code == 0
+        assert re.search(rf"Example: .*radiolog.* {command[-1]}|Example: .*radiolog {' '.join(command)}", done.out), (
+            command
+        )
+        assert max(map(len, done.out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
