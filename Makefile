@@ -11,7 +11,7 @@ run: export RADIOLOG_STATION := Nightdrive FM
 run: export RADIOLOG_TIME_ZONE := Europe/Berlin
 endif
 
-.PHONY: run test check lint soak mutants bench lock clean
+.PHONY: run test check lint soak mutants bench sample-report lock clean
 
 run: $(VENV)/.runtime
 	@$(BIN)/radiolog once --quiet $(LOGS)
@@ -38,6 +38,10 @@ mutants: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+# docs/sample-report.txt, .html and (with Debian's chromium) .png; a test compares the first two.
+sample-report: $(VENV)/.dev
+	@cd tests && ../$(BIN)/python -m sample_report
 
 # Hash-locked requirement files, without any index address.
 lock: $(VENV)/.dev

@@ -114,6 +114,9 @@ class _Week:
         at = self.start
         while at < self.end:
             at = self._play(at)
+        for hours in (5, 29):
+            self.station.error(self.end - timedelta(hours=hours), "cover image of a track is missing", "warning",
+                               service="metadata-watcher", template="cover image of a track is missing")  # fmt: skip
         self._sessions()
         self._metrics()
 

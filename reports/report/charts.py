@@ -15,9 +15,10 @@ HEAT_LEVELS = 5
 
 _STRIP_WIDTH = 960
 _ROW_HEIGHT = 22
+_GROWS = {"down": 2, "maintenance": -4}
 
 
-def sparkline(series: Sequence[float | None], label: str, *, width: int = 120, height: int = 28) -> Markup:
+def sparkline(series: Sequence[float | None], label: str, *, width: int = 160, height: int = 34) -> Markup:
     """A line of few points; a missing value is a gap. Empty where fewer than two points have a value.
 
     Args:
@@ -35,7 +36,11 @@ def sparkline(series: Sequence[float | None], label: str, *, width: int = 120, h
         None if value is None else (3 + step * index, _y(value, low, high, height))
         for index, value in enumerate(series)
     ]
-    lines = "".join(f'<polyline points="{run}"/>' for run in _runs(points))
+    lines = "".join(
+        f'<polygon class="under" points="{run[0]} {" ".join(run[1:-1])} {run[-1]}"/>'
+        f'<polyline points="{" ".join(run[1:-1])}"/>'
+        for run in _runs(points, height)
+    )
     x, y = next(point for point in reversed(points) if point is not None)
     return _svg(f'{lines}<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4"/>', label, width, height, "spark")
 
@@ -56,7 +61,7 @@ def strip(days: Sequence[StripDay], label: str) -> Markup:
             x = piece.start * _STRIP_WIDTH
             # What lasted a minute is still to be seen.
             width = max((piece.end - piece.start) * _STRIP_WIDTH, 0.0 if piece.state == "up" else 2.0)
-            grow = 2 if piece.state == "down" else 0
+            grow = _GROWS.get(piece.state, 0)  # colour is not the only sign
             parts.append(
                 f'<rect class="{piece.state}" x="{x:.2f}" y="{top - grow}" width="{width:.2f}"'
                 f' height="{_ROW_HEIGHT - 4 + 2 * grow}"/>'
@@ -103,14 +108,16 @@ def _y(value: float, low: float, high: float, height: int) -> float:
     return 3 + (height - 6) * (1 - (value - low) / (high - low))
 
 
-def _runs(points: Sequence[tuple[float, float] | None]) -> list[str]:
-    runs: list[list[str]] = [[]]
+def _runs(points: Sequence[tuple[float, float] | None], height: int) -> list[list[str]]:
+    """Points without a gap between, as SVG writes them, with the two corners on the ground before and behind."""
+    runs: list[list[tuple[float, float]]] = [[]]
     for point in points:
         if point is None:
             runs.append([])
         else:
-            runs[-1].append(f"{point[0]:.1f},{point[1]:.1f}")
-    return [" ".join(run) for run in runs if len(run) > 1]
+            runs[-1].append(point)
+    cornered = ([(run[0][0], height), *run, (run[-1][0], height)] for run in runs if len(run) > 1)
+    return [[f"{x:.1f},{y:.1f}" for x, y in run] for run in cornered]
 
 
 def _svg(inner: str, label: str, width: int, height: int, kind: str, *, stretch: bool = False) -> Markup:
@@ -118,5 +125,5 @@ def _svg(inner: str, label: str, width: int, height: int, kind: str, *, stretch:
     ratio = Markup(' height="{}" preserveAspectRatio="none"').format(height) if stretch else Markup("")
     # `inner` is made of numbers and of our own class names.
     drawing = Markup(inner)  # noqa: S704
-    head = Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}"{}>')
-    return head.format(kind, width, height, label, ratio) + drawing + Markup("</svg>")
+    head = Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}"{}><title>{}</title>')
+    return head.format(kind, width, height, label, ratio, label) + drawing + Markup("</svg>")

@@ -41,10 +41,14 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters |= {
         "duration": wording.duration, "percent": wording.percent, "count": wording.count, "day": wording.day,
-        "safe_text": _safe_text,
+        "safe_text": _safe_text, "speed": _speed,
     }  # fmt: skip
     return environment
 
 
 def _safe_text(text: str) -> str:
     return wording.clipped(wording.visible(text), _CELL_CHARACTERS)
+
+
+def _speed(value: float | None) -> str:
+    return "\u2013" if value is None else wording.decimal(value, 3)

@@ -42,7 +42,8 @@ def key_figures(findings: Findings, days: tuple[date, ...], *, comparable: bool)
              up_is_good=False, note=f"off air {duration(now.total.down)} in all" if now.total.down else "",
              series=tuple(s.down / 60 for s in by_day), series_label="minutes off air by day"),
         _kpi("Mean time to repair", now.mean_time_to_repair_seconds, before.mean_time_to_repair_seconds, duration,
-             comparable, up_is_good=False, note=_budget(findings), series=(), series_label=""),
+             comparable, up_is_good=False, note=_budget(findings), series=_repairs_by_day(findings, days),
+             series_label="minutes to repair by day"),
         _kpi("Plays", findings.plays["total_plays"], findings.previous_plays["total_plays"], count, comparable,
              up_is_good=None, note=f"{count(findings.plays['unique_tracks'])} different tracks",
              series=tuple(float(findings.plays_by_day.get(day, 0)) for day in days), series_label="plays by day"),
@@ -74,6 +75,16 @@ def _kpi(  # noqa: PLR0913 (one call a figure, every part named there)
         tone = "none" if up_is_good is None else "better" if (difference > 0) is up_is_good else "worse"
     shown = written(previous) if comparable else ""
     return Kpi(label, written(number), float(number), shown, change, tone, series, series_label, note)
+
+
+def _repairs_by_day(findings: Findings, days: tuple[date, ...]) -> tuple[float, ...]:
+    """Minutes that the outages of each day took on average, by the day on which they began; 0 without any."""
+    minutes: dict[date, list[float]] = {day: [] for day in days}
+    for outage in findings.uptime.outages:
+        day = local_date(outage.start, findings.zone)
+        if day in minutes and not outage.continued:
+            minutes[day].append(outage.down_seconds / 60)
+    return tuple(sum(found) / len(found) if found else 0.0 for found in minutes.values())
 
 
 def _budget(findings: Findings) -> str:

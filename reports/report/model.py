@@ -183,3 +183,8 @@ class Report:
     host: tuple[Fact, ...]
     coverage: tuple[Fact, ...]
     definitions: tuple[Fact, ...]
+
+    @property
+    def length_seconds(self) -> float:
+        """Of the period."""
+        return (self.end - self.start).total_seconds()

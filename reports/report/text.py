@@ -69,6 +69,7 @@ def _head(report: Report) -> list[str]:
     return [
         fitted(f"{report.title.upper()}: {report.scope}", WIDTH),
         f"{full_moment(report.start, zone)} to {full_moment(report.end, zone)} ({report.zone})",
+        *([f"compared with the {duration(report.length_seconds)} before"] if report.comparable else ()),
         "=" * WIDTH,
         *_wrapped(report.verdict.sentence),
         *(line for advice in report.verdict.advice for line in _wrapped(advice, "  * ")),

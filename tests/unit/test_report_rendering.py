@@ -22,7 +22,7 @@ from reports.report.wording import duration, percent, visible
 ALLOWED_ATTRIBUTES = {
     "lang", "charset", "http-equiv", "content", "name", "class", "id", "width", "height", "aria-hidden", "aria-label",
     "aria-labelledby", "scope", "role", "viewbox", "preserveaspectratio", "patternunits", "patterntransform", "x", "y",
-    "x1", "x2", "y1", "y2", "cx", "cy", "r", "points",
+    "x1", "x2", "y1", "y2", "cx", "cy", "r", "points", "tabindex", "data-label",
 }  # fmt: skip
 ALLOWED_TAGS = {
     "html",
@@ -64,6 +64,7 @@ ALLOWED_TAGS = {
     "pattern",
     "rect",
     "polyline",
+    "polygon",
     "circle",
     "line",
 }
@@ -80,7 +81,8 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.words: list[str] = []
         self.style = ""
-        self.tables = self.charts = 0
+        self.tables = self.charts = self.captions = 0
+        self.headings: list[str] = []
         self.feed(text)
         self.close()
 
@@ -90,6 +92,8 @@ class Page(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
         self.tables += tag == "table"
+        self.captions += tag == "caption"
+        self.headings += [tag] if re.fullmatch("h[1-6]", tag) else []
         self.charts += tag == "svg" and ("role", "img") in attrs
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -143,6 +147,8 @@ def test_html_says_what_the_report_says() -> None:
                   "new", "What the words mean"):  # fmt: skip
         assert words in page.text, words
     assert page.tables >= 6, "every chart has a table"
+    assert page.captions == page.tables, "every table says what it is"
+    assert page.headings == ["h1", *["h2"] * (len(page.headings) - 1)]
     assert page.charts >= 4
     assert all(value for name, value in page.attributes if name == "aria-label")
 
@@ -195,6 +201,35 @@ def test_sparklines_take_any_series(series: list[float | None]) -> None:
     assert "<b>" not in drawing
     assert "nan" not in drawing
     assert bool(drawing) == (sum(value is not None for value in series) >= 2)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rgb or #rrggbb, as WCAG 2 defines it."""
+    digits = colour.lstrip("#")
+    parts = [int(part * (3 - len(part)), 16) / 255 for part in re.findall("." if len(digits) == 3 else "..", digits)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "print"])
+def test_text_and_signs_have_contrast_enough(theme: str) -> None:
+    blocks = re.findall(r":root\{(.*?)\}", Page(render_html(build(findings()))).style)
+    block = blocks[["light", "dark", "print"].index(theme)]
+    colours = {"white": "#fff"} | dict(part.lstrip("-").split(":") for part in block.split(";"))
+
+    def contrast(one: str, other: str) -> float:
+        low, high = sorted((luminance(colours[one]), luminance(colours[other])))
+        return (high + 0.05) / (low + 0.05)
+
+    for text, ground in (
+        *(("ink", name) for name in ("ground", "card", "line", "good-g", "fair-g", "bad-g", "h1", "h2")),
+        *((name, "card") for name in ("soft", "accent", "good", "bad", "fair")), ("soft", "ground"), ("bad", "bad-g"),
+        ("accent", "ground"), ("fair", "fair-g"), ("card", "good"), ("card", "fair"), ("card", "bad"),
+        ("card", "accent"), ("h-ink", "h3"), ("white", "h4"), ("h5-ink", "h5"),
+    ):  # fmt: skip
+        assert contrast(text, ground) >= 4.5, (text, ground)
+    for sign, ground in (*((name, "card") for name in ("up", "down", "unknown", "planned", "accent")), ("down", "up")):
+        assert contrast(sign, ground) >= (2.8 if ground == "up" else 3.0), (sign, ground)
 
 
 def test_one_spike_does_not_blank_the_heat_map() -> None:
