@@ -23,6 +23,8 @@ from reports.uptime import Span
 from reports.window import Window, local_date, local_day
 
 MAX_OUTAGES = 200
+# Rows of days, all stations together; of each station at least a month.
+MAX_DAYS, MIN_DAYS = 400, 31
 
 
 def build(findings: Findings) -> Report:
@@ -58,20 +60,21 @@ def build(findings: Findings) -> Report:
             RetentionLine(row["artist"], row["title"], row["play_count"], row["retention_percent"])
             for row in findings.retention
         ),
-        templates=_templates(findings),
+        templates=tuple(_template(row, len(days)) for row in findings.templates),
         encoder=encoder_facts(findings),
         encoder_speed=tuple(findings.speed_by_day.get(day) for day in days) if findings.speed_by_day else (),
         host=host_facts(findings),
-        coverage=coverage_facts(findings),
+        coverage=coverage_facts(findings, days),
         definitions=definitions(findings),
     )
 
 
 def calendar_days(findings: Findings) -> tuple[date, ...]:
-    """The local days that the window touches, in order."""
+    """The local days that are shown one by one: those that the window touches, of very many the last, in order."""
     first = local_date(findings.window.start, findings.zone)
     last = local_date(findings.window.end - timedelta(microseconds=1), findings.zone)
-    return tuple(first + timedelta(days=number) for number in range((last - first).days + 1))
+    shown = min((last - first).days + 1, max(MIN_DAYS, MAX_DAYS // max(1, len(findings.uptime.by_station))))
+    return tuple(last - timedelta(days=number) for number in reversed(range(shown)))
 
 
 def _is_empty(findings: Findings) -> bool:
@@ -155,13 +158,9 @@ def hours_of(start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
     return pieces
 
 
-def _templates(findings: Findings) -> tuple[TemplateLine, ...]:
-    return tuple(_template(row) for row in findings.templates)
-
-
-def _template(row: Row) -> TemplateLine:
+def _template(row: Row, days: int) -> TemplateLine:
     return TemplateLine(
         template=row["template"], example=row["example"], service=row["service"], severity=row["severity"],
         category=row["category"], count=row["error_count"], previous=row["previous_count"], new=row["new"],
-        first_seen=row["first_seen"], last_seen=row["last_seen"], by_day=tuple(row["by_day"]),
+        first_seen=row["first_seen"], last_seen=row["last_seen"], by_day=tuple(row["by_day"][-days:]),
     )  # fmt: skip

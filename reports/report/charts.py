@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from reports.report.model import Heat, StripDay
+from reports.report.model import Heat, Piece, StripDay
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 HEAT_LEVELS = 5
 
 _STRIP_WIDTH = 960
 _ROW_HEIGHT = 22
+_BADNESS = ("down", "unknown", "maintenance", "up", "")
 _GROWS = {"down": 2, "maintenance": -4}
 
 
@@ -57,7 +58,7 @@ def strip(days: Sequence[StripDay], label: str) -> Markup:
     for index, day in enumerate(days):
         top = index * _ROW_HEIGHT + 2
         parts.append(f'<rect class="none" x="0" y="{top}" width="{_STRIP_WIDTH}" height="{_ROW_HEIGHT - 4}"/>')
-        for piece in day.pieces:
+        for piece in _bounded(day.pieces, max(24, min(240, 8_000 // len(days)))):
             x = piece.start * _STRIP_WIDTH
             # What lasted a minute is still to be seen.
             width = max((piece.end - piece.start) * _STRIP_WIDTH, 0.0 if piece.state == "up" else 2.0)
@@ -100,6 +101,24 @@ def heat_levels(heat: Heat) -> tuple[tuple[int, ...], ...]:
     steps = max(1, len(ranked) - 1)
     level = {value: 1 + index * (HEAT_LEVELS - 1) // steps for index, value in enumerate(ranked)}
     return tuple(tuple(level.get(value, 0) for value in row) for row in heat.cells)
+
+
+def _bounded(pieces: Sequence[Piece], columns: int) -> Sequence[Piece]:
+    """The pieces of a day; of very many, one for each of so many columns in its worst state: the file stays small."""
+    if len(pieces) <= columns:
+        return pieces
+    worst: list[str] = [""] * columns
+    for piece in pieces:
+        for column in range(int(piece.start * columns), min(columns, -int(-piece.end * columns // 1))):
+            worst[column] = min(worst[column], piece.state, key=_BADNESS.index)
+    runs: list[Piece] = []
+    for column, state in enumerate(worst):
+        start, end = column / columns, (column + 1) / columns
+        if runs and runs[-1].state == state and runs[-1].end == start:
+            runs[-1] = Piece(state, runs[-1].start, end)
+        elif state:
+            runs.append(Piece(state, start, end))
+    return runs
 
 
 def _y(value: float, low: float, high: float, height: int) -> float:

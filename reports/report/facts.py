@@ -1,9 +1,12 @@
 """The plain lists of a report: encoder, host, data coverage, definitions. Pure."""
 
+from datetime import date
+
 from reports.report.findings import Findings
 from reports.report.key_figures import COMPARABLE_COVERAGE
 from reports.report.model import Fact
 from reports.report.wording import count, decimal, duration, percent, size
+from reports.window import local_date
 
 _HOST_LABELS = {"cpu_percent": "CPU", "memory_percent": "Memory", "disk_percent": "Disk"}
 
@@ -43,8 +46,13 @@ def host_facts(findings: Findings) -> tuple[Fact, ...]:
     )
 
 
-def coverage_facts(findings: Findings) -> tuple[Fact, ...]:
-    """What the figures rest on, and what is missing from them."""
+def coverage_facts(findings: Findings, days: tuple[date, ...]) -> tuple[Fact, ...]:
+    """What the figures rest on, and what is missing from them.
+
+    Args:
+        findings: the figures.
+        days: those that are shown one by one.
+    """
     coverage, total = findings.coverage, findings.uptime.total
     share = f"{percent(total.coverage_percent)} of {duration(total.service)} in service"
     known = share if total.service else "no station was in service"
@@ -56,6 +64,8 @@ def coverage_facts(findings: Findings) -> tuple[Fact, ...]:
         Fact("Lines nobody could store", f"{count(coverage['dead_letters'])} (radiolog dead-letters list)"),
         Fact("Bytes lost unread", f"{size(coverage['gap_bytes'])} in {count(coverage['gaps'])} places"),
     ]
+    if days[0] > local_date(findings.window.start, findings.zone):
+        facts.append(Fact("Shown by day", f"the last {count(len(days))} days; the figures are of the whole period"))
     if coverage["unread_bytes"]:
         facts.append(Fact("Not read yet", size(coverage["unread_bytes"])))
     if coverage["underived"]:

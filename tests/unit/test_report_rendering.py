@@ -3,12 +3,13 @@
 import json
 import re
 import unicodedata
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_kit import HOSTILE, empty_findings, findings, hostile_findings, outage, template, track, uptime
+from report_kit import HOSTILE, WINDOW, empty_findings, findings, hostile_findings, outage, template, track, uptime
 
 from reports.report.as_json import render_json
 from reports.report.build import build
@@ -18,6 +19,8 @@ from reports.report.model import Heat
 from reports.report.text import WIDTH, fitted, render_text, width_of
 from reports.report.text import sparkline as text_sparkline
 from reports.report.wording import duration, percent, visible
+from reports.uptime import Span
+from reports.window import Window
 
 ALLOWED_ATTRIBUTES = {
     "lang", "charset", "http-equiv", "content", "name", "class", "id", "width", "height", "aria-hidden", "aria-label",
@@ -151,6 +154,24 @@ def test_html_says_what_the_report_says() -> None:
     assert page.headings == ["h1", *["h2"] * (len(page.headings) - 1)]
     assert page.charts >= 4
     assert all(value for name, value in page.attributes if name == "aria-label")
+
+
+def test_a_station_that_flaps_all_week_and_a_century_stay_small() -> None:
+    """Every ten seconds another state; and a window of a hundred years: the file can still be mailed."""
+    step = timedelta(seconds=10)
+    spans = tuple(
+        Span("radio", "down" if number % 2 else "up", WINDOW.start + number * step, WINDOW.start + (number + 1) * step)
+        for number in range(7 * 8640)
+    )
+    flapping = build(findings(uptime=uptime(3.5 * 86_400, spans=spans)))
+    assert len(flapping.strips[0].days[0].pieces) == 8640
+    html = render_html(flapping)
+    assert len(html.encode()) < 500_000
+    assert html.count('class="down"') >= 7
+    century = build(findings(window=Window(datetime(1926, 1, 1, tzinfo=UTC), WINDOW.end)))
+    assert len(century.days) == 400
+    assert "the last 400 days" in render_text(century)
+    assert len(render_html(century).encode()) < 500_000
 
 
 def test_empty_report_says_so_in_every_form() -> None:
