@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ingest.errors import ConfigurationError, OutputError
 from ingest.notice import Notice
@@ -59,7 +60,12 @@ def chosen(
         url = _first_line(url[1:])
     else:
         tell(ARGV_WARNING)
-    return (target(url, kind),)
+    made = target(url, kind)
+    if made.kind != "apprise" and urlsplit(url).scheme != "https" and not config.webhook_allow_private:
+        raise ConfigurationError(
+            "the webhook's URL is not https (RADIOLOG_WEBHOOK_ALLOW_PRIVATE permits it in your own network)"
+        )
+    return (made,)
 
 
 def announce(

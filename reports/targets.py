@@ -55,15 +55,14 @@ def target(url: str, kind: str | None = None) -> Target:
     Raises:
         ConfigurationError: it is no webhook, or of an unknown kind; the URL is not repeated.
     """
-    found = kind or recognised(url)
+    if kind is not None and kind not in KINDS:
+        raise ConfigurationError(f"a webhook's kind is one of {', '.join(KINDS)}")
+    told_by_url = None if kind == "apprise" else recognised(url)  # raises where it is no URL
+    found = kind or told_by_url
     if found is None:
         raise ConfigurationError(
             "the webhook's kind cannot be told from its URL: --webhook-kind discord, slack or apprise says it"
         )
-    if found not in KINDS:
-        raise ConfigurationError(f"a webhook's kind is one of {', '.join(KINDS)}")
-    if found != "apprise" and urlsplit(url).scheme not in {"http", "https"}:
-        raise ConfigurationError("the webhook is none: its URL begins with https://")
     digest = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return Target(f"{found}-{digest}", found, url)
 
@@ -79,7 +78,7 @@ def recognised(url: str) -> str | None:
         host = (parts.hostname or "").lower()
     except ValueError:
         raise ConfigurationError("the webhook is none: its URL begins with https://") from None
-    if parts.scheme not in {"http", "https"} or not host:
+    if parts.scheme not in {"http", "https"} or not host or any(char <= " " or char > "~" for char in url):
         raise ConfigurationError("the webhook is none: its URL begins with https://")
     if host in {"discord.com", "discordapp.com"} or host.endswith((".discord.com", ".discordapp.com")):
         return "discord"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import webhook_kit as kit
+from fix_command import Command
 from fix_postgres import Database
 from process_kit import finished, start, wait_until
 from webhook_kit import says, webhook
@@ -239,6 +240,40 @@ def test_a_report_that_is_not_taken_says_so_by_its_exit_code(database: Database)
         done = report(database, *arguments, "--output-dir", "refused")
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
     assert not (database.config.log_path.parent / "refused").exists()
+
+
+def test_what_is_no_webhook_writes_nothing_and_is_not_repeated(database: Database, radiolog: Command) -> None:
+    folder = database.config.log_path.parent / "refused"
+    for url, kind, words in (
+        ("https://", "slack", "is none"), ("https://s3cret example", "discord", "is none"), ("s3cret", "slack", "is none"),
+        ("ftp://s3cret.example/x", "discord", "is none"), ("http://s3cret.example/x", "slack", "not https"),
+        ("https://s3cret.example/x", "", "--webhook-kind"), ("http://[s3cret", "slack", "is none"), ("", "slack", "is none"),
+    ):  # fmt: skip
+        kinds = ("--webhook-kind", kind) if kind else ()
+        for command in (("report", "--output-dir", str(folder)), ("digest",)):
+            done = radiolog(*command, "--webhook-url", url, *kinds)
+            assert (done.code, done.out, words in done.err) == (2, "", True), (url, done)
+            assert "s3cret" not in done.err.replace("keeps it secret", "")
+    assert not folder.exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*slated for removal:DeprecationWarning")
+def test_apprise_sends_to_other_services(database: Database, radiolog: Command) -> None:
+    with webhook(says(500), says(200)) as hook:
+        url = f"json://127.0.0.1:{hook.server_address[1]}/s3cret-token"
+        config = with_webhooks(database, apprise_url=url)
+        put(database, "a")
+        said = send(config)
+        assert rows(database) == [("pending", 1)]
+        due_now(database)
+        said += send(config)
+        assert rows(database) == [("sent", 2)]
+        assert "s3cret" not in "".join(said)
+        assert hook.bodies[-1]["title"] == "\U0001f534 Off air @\u200beveryone"
+        assert hook.bodies[-1]["type"] == "failure"
+        assert radiolog("notify", "--test", RADIOLOG_APPRISE_URL=url).code == 0
+    done = radiolog("notify", "--test", RADIOLOG_APPRISE_URL="no-such-service://s3cret")
+    assert (done.code, "does not know" in done.out, "s3cret" in done.out + done.err) == (1, True, False)
 
 
 def test_a_running_notifier_sends_the_report(database: Database) -> None:
