@@ -1,4 +1,5 @@
 -- Facts for alerts, all about the present: nothing here looks further back than a day, or at a metric older than minutes.
+-- Starts, stalls and speeds whose time is only estimated raise nothing: an old log that is copied here would look new.
 
 -- name: take_turn
 SELECT pg_try_advisory_xact_lock(7240151803605)
@@ -12,23 +13,26 @@ SELECT s.name AS station,
 FROM stations s
 LEFT JOIN LATERAL (
     SELECT max(x.last_progress_at) FILTER (WHERE x.last_progress_at > now() - interval '7 days') AS sign_at,
-           count(*) FILTER (WHERE x.started_at > now() - interval '10 minutes') AS restarts,
-           min(x.started_at) FILTER (WHERE x.started_at > now() - interval '10 minutes') AS first_restart_at
+           count(*) FILTER (WHERE x.started_at > now() - interval '10 minutes'
+                            AND x.time_quality IN ('exact', 'zoneless', 'arrival')) AS restarts,
+           min(x.started_at) FILTER (WHERE x.started_at > now() - interval '10 minutes'
+                                     AND x.time_quality IN ('exact', 'zoneless', 'arrival')) AS first_restart_at
     FROM stream_sessions x WHERE x.station = s.name) e ON true
 LEFT JOIN LATERAL (
     SELECT x.cause FROM stream_sessions x WHERE x.station = s.name AND x.ended_at > now() - interval '1 day'
     ORDER BY x.ended_at DESC LIMIT 1) l ON true
 LEFT JOIN LATERAL (
     SELECT coalesce(x.ended_at, x.started_at + make_interval(secs => coalesce(x.expected_duration_seconds, 900) + 60)) AS playing_until
-    FROM play_history x WHERE x.station = s.name AND x.started_at <= now() + interval '2 minutes'
+    FROM play_history x WHERE x.station = s.name AND x.started_at <= now() + interval '2 minutes' AND x.time_quality <> 'unknown'
     ORDER BY x.started_at DESC, x.id DESC LIMIT 1) p ON true
 LEFT JOIN LATERAL (
     SELECT avg(x.metric_value)::double precision AS speed, count(*) AS samples FROM system_metrics x
     WHERE x.timestamp > now() - interval '2 minutes' AND x.timestamp <= now() AND x.station = s.name
-      AND x.metric_name = 'ffmpeg_current_speed') v ON true
+      AND x.metric_name = 'ffmpeg_current_speed' AND x.time_quality IN ('exact', 'zoneless', 'arrival')) v ON true
 LEFT JOIN LATERAL (
     SELECT CASE WHEN x.context ->> 'stall_seconds' IS NULL THEN x.timestamp END AS stalled_at FROM error_log x
     WHERE x.timestamp > now() - interval '1 hour' AND x.station = s.name AND x.category = 'stall'
+      AND x.time_quality IN ('exact', 'zoneless', 'arrival')
     ORDER BY x.timestamp DESC, x.line_offset DESC LIMIT 1) t ON true
 ORDER BY s.name
 

@@ -48,7 +48,7 @@ LEFT JOIN LATERAL (
     WHERE station = s.name AND last_progress_at > now() - interval '7 days') e ON true
 LEFT JOIN LATERAL (
     SELECT coalesce(ended_at, started_at + make_interval(secs => least(coalesce(expected_duration_seconds, 900), 1e6) + 60)) AS believed_until
-    FROM play_history WHERE station = s.name AND started_at <= now() + interval '2 minutes'
+    FROM play_history WHERE station = s.name AND started_at <= now() + interval '2 minutes' AND time_quality <> 'unknown'
     ORDER BY started_at DESC, id DESC LIMIT 1) l ON true
 LEFT JOIN LATERAL (
     SELECT avg(metric_value) AS speed FROM system_metrics

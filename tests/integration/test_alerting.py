@@ -17,11 +17,14 @@ from logging_module.rules import ALERTS
 class Watch:
     """An `Alerting` whose clock and files the test moves."""
 
-    def __init__(self, database: Database, alerts: tuple[str, ...] = ALERTS) -> None:
+    def __init__(
+        self, database: Database, alerts: tuple[str, ...] = ALERTS, *, folders: tuple[str, ...] = (),
+        disk_free_percent: float = 0.0,
+    ) -> None:  # fmt: skip
         self.database = database
         self.now = datetime.now(UTC)
         self.caught_up = True
-        limits = Limits(alerts, 60.0, 0.0, (), "studio")
+        limits = Limits(alerts, 60.0, disk_free_percent, folders, "studio")
         self.alerting = Alerting(
             database.connect, "me", limits, lambda: self.caught_up, lambda: self.now, Supervisor()
         )  # fmt: skip
@@ -117,13 +120,64 @@ def test_slow_stalled_restarting_and_suspended(watch: Watch) -> None:
         " VALUES (now(), 'x', 'error', 'stands', 'radio', 'stall', '{\"stall_seconds\": null}')"
     )
     database.rows(
-        "INSERT INTO stream_sessions (station, session_key, started_at, cause) SELECT 'radio', '2:' || n, now(), '@everyone' FROM generate_series(1, 3) n"
+        "INSERT INTO stream_sessions (station, session_key, started_at, cause, time_quality)"
+        " SELECT 'radio', '2:' || n, now(), '@everyone', 'exact' FROM generate_series(1, 3) n"
     )
     watch.progress(watch.now)
     watch.after(10)
     watch.progress(watch.now + timedelta(seconds=60))
     assert sorted(kind for kind, _ in watch.after(65)) == ["encoder_slow", "encoder_stalled", "restarts"]
+    database.rows("UPDATE system_metrics SET metric_value = 1.0")
+    database.rows("UPDATE stream_sessions SET started_at = started_at - interval '1 hour'")
+    database.rows("UPDATE error_log SET context = '{\"stall_seconds\": 12}'")
+    for _ in range(4):
+        watch.progress(watch.now + timedelta(seconds=25))
+        watch.after(25)
+    assert sorted(title for _, title in watch.told()[3:]) == [
+        "radio: The encoder has stopped restarting", "radio: The encoder keeps up again",
+        "radio: The encoder makes progress again",
+    ]  # fmt: skip
     watch.alerting.close()
+
+
+def test_an_old_log_whose_times_are_only_estimated_raises_nothing(watch: Watch) -> None:
+    """A file copied into the folder looks as young as its modification time."""
+    database = watch.database
+    watch.progress(watch.now)
+    watch.after(0)
+    for quality in ("estimated", "unknown"):
+        database.rows(
+            "INSERT INTO stream_sessions (station, session_key, started_at, time_quality)"
+            " SELECT 'radio', %s || n, now(), %s FROM generate_series(1, 5) n", quality, quality,
+        )  # fmt: skip
+        database.rows(
+            "INSERT INTO error_log (timestamp, service, severity, message, station, category, context, time_quality)"
+            " VALUES (now(), 'x', 'error', 'stands', 'radio', 'stall', '{\"stall_seconds\": null}', %s)", quality,
+        )  # fmt: skip
+        database.rows(
+            "INSERT INTO system_metrics (timestamp, metric_name, metric_value, service, station, time_quality)"
+            " SELECT now() - make_interval(secs => n), 'ffmpeg_current_speed', 0.5, 'x', 'radio', %s"
+            " FROM generate_series(1, 5) n", quality,
+        )  # fmt: skip
+    for _ in range(8):
+        watch.progress(watch.now + timedelta(seconds=10))
+        assert watch.after(10) == []
+    watch.alerting.close()
+
+
+def test_a_disk_that_is_nearly_full_is_told_once_and_its_end(database: Database, tmp_path: Path) -> None:
+    watch = Watch(database, folders=(str(tmp_path),), disk_free_percent=100.0)
+    assert watch.after(0) == []
+    assert watch.after(10) == [], "it must hold for 20 s"
+    ((kind, title),) = watch.after(15)
+    assert (kind, title) == ("disk_full", f"studio:{tmp_path}: A disk is nearly full")
+    assert len(watch.after(600)) == 1
+    watch.alerting.close()
+    roomy = Watch(database, folders=(str(tmp_path),), disk_free_percent=0.0)
+    roomy.now = watch.now
+    assert len(roomy.after(10)) == 1, "the end must hold for a minute"
+    assert roomy.after(70)[-1][1] == f"studio:{tmp_path}: The disk has room again"
+    roomy.alerting.close()
 
 
 def test_two_daemons_tell_it_once(watch: Watch) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_kit import HOSTILE, hostile_findings
+from report_kit import HOSTILE, empty_findings, findings, hostile_findings
 
 from ingest.errors import ConfigurationError
 from ingest.notice import Notice
 from reports import notify, targets
 from reports.announce import notice_of
 from reports.report.build import build
+from reports.report.digest import digest_notice
+from reports.report.findings import Findings
 from reports.targets import Outcome, judged, target
 from reports.webhook import Answer, is_public
 
@@ -41,8 +43,7 @@ def strings(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-@given(notice=NOTICES, message_id=TEXT)
-def test_discord_takes_every_notice(notice: Notice, message_id: str) -> None:
+def discord_takes(notice: Notice, message_id: str) -> None:
     body = notify.discord(Notice.from_payload(json.loads(json.dumps(notice.as_payload()))), message_id)
     json.dumps(body).encode("ascii")
     assert body["allowed_mentions"] == {"parse": []}
@@ -61,8 +62,7 @@ def test_discord_takes_every_notice(notice: Notice, message_id: str) -> None:
         assert not re.search(r"[*_`~|\[\]()<>@#:]", re.sub(r"\\.", "", text)), "nothing that Discord obeys is unescaped"
 
 
-@given(notice=NOTICES, message_id=TEXT)
-def test_slack_takes_every_notice(notice: Notice, message_id: str) -> None:
+def slack_takes(notice: Notice, message_id: str) -> None:
     body = notify.slack(notice, message_id)
     assert len(body["blocks"]) <= 50
     assert 1 <= units(body["text"]) <= 3000
@@ -80,12 +80,26 @@ def test_slack_takes_every_notice(notice: Notice, message_id: str) -> None:
         assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", text), "no entity is cut, no sign of Slack's is left"
 
 
-@given(notice=NOTICES)
-def test_apprise_is_given_nothing_that_mentions_anybody(notice: Notice) -> None:
+def apprise_takes(notice: Notice) -> None:
     for text in notify.plain(notice, "#1"):
         assert not re.search(r"@\w|<[!@#]|`", text)
         assert not BIDI.search(text)
         assert units(text) <= 4600
+
+
+@given(notice=NOTICES, message_id=TEXT)
+def test_discord_takes_every_notice(notice: Notice, message_id: str) -> None:
+    discord_takes(notice, message_id)
+
+
+@given(notice=NOTICES, message_id=TEXT)
+def test_slack_takes_every_notice(notice: Notice, message_id: str) -> None:
+    slack_takes(notice, message_id)
+
+
+@given(notice=NOTICES)
+def test_apprise_is_given_nothing_that_mentions_anybody(notice: Notice) -> None:
+    apprise_takes(notice)
 
 
 def test_a_report_of_hostile_titles_becomes_a_message() -> None:
@@ -94,6 +108,16 @@ def test_a_report_of_hostile_titles_becomes_a_message() -> None:
     shown = json.dumps(notify.discord(notice, "#1"))
     assert "@everyone" not in shown.replace("\\\\@everyone", "")
     assert "off air" in shown
+
+
+@pytest.mark.parametrize("made", [findings(), empty_findings(), hostile_findings()], ids=["usual", "empty", "hostile"])
+def test_a_digest_of_anything_is_five_lines_that_every_service_takes(made: Findings) -> None:
+    notice = digest_notice(build(made))
+    assert len(notice.lines) == 5
+    assert all(notice.lines)
+    discord_takes(notice, "#1")
+    slack_takes(notice, "#1")
+    apprise_takes(notice)
 
 
 @pytest.mark.parametrize(
