@@ -13,9 +13,12 @@ from ingest.errors import RadiologError
 from logging_module.config import LoggingConfig
 from logging_module.errors import ConfigurationError
 from reports.figures.base import UnknownStation
+from reports.output import BadName
 from reports.window import RangeError, parse_moment
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
+# What a person typed cannot be meant, whatever the database says.
+WRONG_USAGE = (RangeError, UnknownStation, BadName)
 MOMENT = "DATE|DATETIME"
 
 
@@ -62,7 +65,7 @@ def run(work: Callable[[LoggingConfig], Sequence[Path]]) -> int:
         config = LoggingConfig.from_env()
         config.validate()
         paths = work(config)
-    except (RangeError, UnknownStation, ConfigurationError, WrongArgument) as error:
+    except (*WRONG_USAGE, ConfigurationError, WrongArgument) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_USAGE
     except RadiologError as error:

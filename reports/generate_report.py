@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
-from ingest.errors import RadiologError
 from logging_module.config import LoggingConfig
 from reports import arguments
 from reports.analytics import Analytics
 from reports.announce import announce, chosen
 from reports.figures.base import utc_now
-from reports.output import OutputFolder
+from reports.output import BadName, OutputFolder
 from reports.report.as_json import render_json
 from reports.report.build import build
 from reports.report.findings import gather
@@ -31,10 +30,6 @@ _RENDERINGS: dict[str, tuple[tuple[str, Callable[[Report], str]], ...]] = {
     "both": (("txt", render_text), ("html", render_html)),
     "json": (("json", render_json),),
 }
-
-
-class BadName(RadiologError):
-    """The name for the files cannot be one."""
 
 
 def generate(  # noqa: PLR0913 (one argument a flag of the command)

@@ -81,6 +81,10 @@ class Outbox:
         """Rows still to be sent: id, target, attempts, last_error, wait_seconds."""
         return self._run("waiting", targets=targets)
 
+    def gone(self, targets: list[str]) -> list[str]:
+        """Those whose webhook was removed or forbidden: they get nothing until a test reaches them."""
+        return [row["target"] for row in self._run("gone", targets=targets)]
+
     def found(self, dedupe_key: str) -> list[Row]:
         """What became of a notice at each target: target, state, last_error."""
         pattern = dedupe_key.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "@%"

@@ -6,9 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from ingest.errors import OutputError
+from ingest.errors import OutputError, RadiologError
 
 _MODE = 0o640
+
+
+class BadName(RadiologError):
+    """The name or the form asked for files cannot be one."""
 
 
 class OutputFolder:

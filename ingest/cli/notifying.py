@@ -34,11 +34,16 @@ def notify(
     try:
         if test:
             raise typer.Exit(0 if sender.test() else EXIT_FAILURE)
+        gone = sender.outbox.gone(sender.names)
+        for name in gone:
+            complain(
+                f"{name} gets nothing: its webhook was removed or forbidden; radiolog notify --test tries it again"
+            )
         with stopping_on_signals(stopping.set):
             if once:
                 sender.send_due(stopping)
                 left = sender.outbox.waiting(sender.names)
-                raise typer.Exit(EXIT_FAILURE if left else 0)
+                raise typer.Exit(EXIT_FAILURE if left or gone else 0)
             complain(f"sending to {', '.join(sender.names)}")
             if not sender.run(stopping):
                 complain("another notifier is running for this database")

@@ -48,13 +48,12 @@ def _moment(text: str) -> datetime:
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """A range that makes no sense and a station that does not exist are wrong usage: one line, exit code 2."""
-    from reports.figures.base import UnknownStation
-    from reports.window import RangeError
+    """A range that makes no sense, a station or a name that cannot be: wrong usage, one line, exit code 2."""
+    from reports.arguments import WRONG_USAGE
 
     try:
         yield
-    except (RangeError, UnknownStation) as error:
+    except WRONG_USAGE as error:
         typer.echo(f"radiolog: {visible(str(error))}", err=True)
         raise typer.Exit(EXIT_USAGE) from error
 

@@ -6,18 +6,24 @@ Everything from logs passes the template's autoescape, after controls and bidire
 from datetime import datetime
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
+from ingest.errors import OutputError
 from reports.report import charts, wording
 from reports.report.model import Report
 from reports.window import zone_named
 
 # What one cell may take: a title of 10,000 characters must not make the file large.
 _CELL_CHARACTERS = 200
+_TEMPLATE = "report.html.j2"
 
 
 def render_html(report: Report) -> str:
-    """The whole page."""
+    """The whole page.
+
+    Raises:
+        OutputError: the template that was installed is damaged or missing.
+    """
     zone = zone_named(report.zone)
 
     def moment(at: datetime) -> str:
@@ -26,11 +32,15 @@ def render_html(report: Report) -> str:
     def full_moment(at: datetime) -> str:
         return wording.full_moment(at, zone)
 
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(report=report, moment=moment, full_moment=full_moment, charts=charts, weekdays=charts.WEEKDAYS)
-    )
+    try:
+        template = _environment().get_template(_TEMPLATE)
+        return template.render(
+            report=report, moment=moment, full_moment=full_moment, charts=charts, weekdays=charts.WEEKDAYS
+        )
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        where = f", line {line}" if line else ""
+        raise OutputError(f"the report's template {_TEMPLATE} is broken{where}: install radiolog again") from error
 
 
 @cache

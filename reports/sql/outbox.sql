@@ -50,6 +50,9 @@ FROM notification_outbox WHERE state = 'pending' AND target = ANY (%(targets)s) 
 -- name: revive
 UPDATE notification_outbox SET state = 'dead' WHERE state = 'gone' AND target = %(target)s
 
+-- name: gone
+SELECT DISTINCT target FROM notification_outbox WHERE state = 'gone' AND target = ANY (%(targets)s) ORDER BY target
+
 -- name: found
 SELECT target, state, last_error FROM notification_outbox
 WHERE dedupe_key = %(dedupe_key)s OR dedupe_key LIKE %(split_keys)s ORDER BY id

@@ -5,16 +5,18 @@ import json
 import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-import webhook_kit
 from fix_command import Command
 from fix_postgres import Database
+from jinja2 import DictLoader
 from report_kit import HOSTILE
 from station_kit import Station
 from webhook_kit import says, webhook
 
+from reports.report import html
 from reports.report.text import width_of
 
 LISTS = ("top", "errors", "errors --each", "history", "outages", "stats", "sessions", "digest")
@@ -200,6 +202,37 @@ def test_spans_of_time_that_make_no_sense(evening: Database, radiolog: Command) 
         assert "Traceback" not in done.err
 
 
+def test_folders_and_names_that_cannot_be(evening: Database, radiolog: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "sub", "/proc/nowhere", tmp_path / ("x" * 300)):
+        for words in ("report", "export"):
+            done = radiolog(words, "--output-dir", str(folder))
+            assert (done.code, done.out) == (1, ""), (words, folder)
+            assert "cannot be" in done.err
+    for name in ("../x", "x/y", "", ".hidden"):
+        done = radiolog("report", "--name", name, "--output-dir", str(tmp_path / "new"))
+        assert (done.code, done.out, "name" in done.err) == (2, "", True), name
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("text", ["{% if %}", "{{ nothing.there }}", None], ids=["syntax", "unknown name", "missing"])
+def test_a_damaged_template_is_one_sentence_and_no_file(
+    database: Database, radiolog: Command, tmp_path: Path, text: str | None
+) -> None:
+    environment = html._environment()
+    whole = environment.loader
+    try:
+        environment.loader = DictLoader({} if text is None else {"report.html.j2": text})
+        environment.cache.clear()  # type: ignore[union-attr]
+        done = radiolog("report", "--output-dir", str(tmp_path / "out"))
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("radiolog: the report's template report.html.j2 is broken")
+        assert list((tmp_path / "out").iterdir()) == []
+    finally:
+        environment.loader = whole
+        environment.cache.clear()  # type: ignore[union-attr]
+
+
 def test_hostile_text_is_harmless_on_every_terminal(database: Database, radiolog: Command) -> None:
     station, at = Station(), ago(60)
     for number, text in enumerate(HOSTILE):
@@ -231,7 +264,7 @@ def test_the_digest_has_five_lines_and_goes_through_the_outbox(evening: Database
         titles = [body["embeds"][0]["title"] for body in hook.bodies]
         assert titles == ["\u26a0\ufe0f Morning digest\\: radio"] * 2 or "Morning digest" in titles[-1]
     assert evening.rows("SELECT kind, state FROM notification_outbox WHERE target <> ''") == [("digest", "sent")]
-    with webhook(webhook_kit.says(404)) as hook:
+    with webhook(says(404)) as hook:
         done = radiolog(
             "digest", "--webhook-url", hook.url, "--webhook-kind", "slack", RADIOLOG_WEBHOOK_ALLOW_PRIVATE="true"
         )

@@ -124,6 +124,8 @@ def test_a_webhook_that_is_gone_gets_nothing_more_until_a_test_reaches_it(databa
         said = send(config)
         assert ("removed" in said[0], len(said), len(hook.bodies)) == (True, 1, 1)
         assert rows(database) == [("gone", 1), ("dead", 0)]
+        once = finished(config, "notify", "--once", **settings(hook.url))
+        assert (once.returncode, "gets nothing" in once.stderr, "s3cret" in once.stderr) == (1, True, False)
         test = finished(config, "notify", "--test", **settings(hook.url))
         assert (test.returncode, "sent" in test.stdout, "s3cret" in test.stdout + test.stderr) == (0, True, False)
         put(database, "c")

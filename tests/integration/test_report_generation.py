@@ -21,8 +21,8 @@ from logging_module.config import LoggingConfig
 from reports import arguments
 from reports.analytics import Analytics
 from reports.figures.base import UnknownStation
-from reports.generate_report import BadName, generate
-from reports.output import OutputFolder
+from reports.generate_report import generate
+from reports.output import BadName, OutputFolder
 from reports.run_summary import recent_week, render_summary
 from reports.terminal import render_stats, stats_as_json
 from reports.window import RangeError
