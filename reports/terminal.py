@@ -6,16 +6,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from reports.analytics import Analytics
-from reports.report.text import sparkline
+from reports.report.text import fitted, sparkline, width_of
 from reports.report.wording import clipped, count, duration, full_moment, moment, percent, visible
 from reports.window import Window
 
 _TOP = 5
-_CELL_CHARACTERS = 120
+_CELL_CHARACTERS, _TEXT_CHARACTERS = 120, 500
+_WIDEST = 24
 
 
 def asked(
@@ -168,6 +170,37 @@ def table(
         shown.add_row(*(Text(clipped(visible(cell), _CELL_CHARACTERS)) for cell in row))
     yield Text("")
     yield shown
+
+
+def two_lines(
+    columns: Sequence[str], entries: Sequence[tuple[Sequence[str], str]], *, right: int, title: str = ""
+) -> Iterable[RenderableType]:
+    """Rows whose text has a line of its own below the columns; nothing where there are none.
+
+    Args:
+        columns: their headings.
+        entries: cells, and the text below them.
+        right: so many columns from the left are numbers.
+        title: above them.
+    """
+    if not entries:
+        return
+    lines = [columns, *(cells for cells, _ in entries)]
+    widths = [max(min(width_of(visible(line[at])), _WIDEST) for line in lines) for at in range(len(columns))]
+
+    def line(cells: Sequence[str]) -> str:
+        shown = [fitted(cell, width) for cell, width in zip(cells, widths, strict=True)]
+        numbers = [cell.strip().rjust(width) for cell, width in zip(shown[:right], widths, strict=False)]
+        return "  ".join([*numbers, *shown[right:]]).rstrip()
+
+    yield Text("")
+    if title:
+        yield Text(title, style="bold")
+    yield Text(line(columns), style="dim")
+    for cells, text in entries:
+        yield Text(line(cells))
+        if text:
+            yield Padding(Text(clipped(visible(text), _TEXT_CHARACTERS)), (0, 0, 0, 4))
 
 
 def name_of(row: dict[str, Any]) -> str:

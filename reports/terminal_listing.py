@@ -1,23 +1,19 @@
 """Lists for a terminal (tracks, plays, errors, outages, the present), and each as one JSON object."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from reports.analytics import Analytics
-from reports.report.text import fitted, width_of
-from reports.report.wording import clipped, count, decimal, duration, moment, plural, visible
-from reports.terminal import asked, facts_table, heading, name_of, table
+from reports.report.wording import count, decimal, duration, moment, plural, visible
+from reports.terminal import asked, facts_table, heading, name_of, table, two_lines
 from reports.window import zone_named
 
 Found = dict[str, Any]
-
-_WIDEST, _TEXT_CHARACTERS = 24, 500
 
 
 def span_asked(
@@ -68,7 +64,7 @@ def render_kinds(found: Found) -> RenderableType:
         for row in found["kinds"]
     ]  # fmt: skip
     columns = ("count", "open", "", "severity", "service", "last seen")
-    return _page(found, "no warning and no error in this time", _two_lines(columns, entries, right=2))
+    return _page(found, "no warning and no error in this time", two_lines(columns, entries, right=2))
 
 
 def render_messages(found: Found) -> RenderableType:
@@ -80,7 +76,7 @@ def render_messages(found: Found) -> RenderableType:
         for row in found["messages"]
     ]  # fmt: skip
     columns = ("id", "time", "severity", "service", "")
-    return _page(found, "no such message in this time", _two_lines(columns, entries, right=1))
+    return _page(found, "no such message in this time", two_lines(columns, entries, right=1))
 
 
 def render_outages(found: Found) -> RenderableType:
@@ -92,7 +88,7 @@ def render_outages(found: Found) -> RenderableType:
         for row in found["outages"]
     ]  # fmt: skip
     columns = ("off air", "began", "until", "station")
-    return _page(found, "no outage that the logs tell of", _two_lines(columns, entries, right=1))
+    return _page(found, "no outage that the logs tell of", two_lines(columns, entries, right=1))
 
 
 def render_now(stations: list[Found], now: datetime) -> RenderableType:
@@ -110,33 +106,6 @@ def render_now(stations: list[Found], now: datetime) -> RenderableType:
 
 def _page(found: Found, none: str, shown: Iterable[RenderableType]) -> RenderableType:
     return Group(heading(found, zone_named(found["time_zone"])), *(tuple(shown) or (Text(found.get("hint") or none),)))
-
-
-def _two_lines(
-    columns: Sequence[str], entries: Sequence[tuple[Sequence[str], str]], *, right: int
-) -> Iterable[RenderableType]:
-    """Rows whose text has a line of its own below the columns; nothing where there are none.
-
-    Args:
-        columns: their headings.
-        entries: cells, and the text below them.
-        right: so many columns from the left are numbers.
-    """
-    if not entries:
-        return
-    lines = [columns, *(cells for cells, _ in entries)]
-    widths = [max(min(width_of(visible(line[at])), _WIDEST) for line in lines) for at in range(len(columns))]
-
-    def line(cells: Sequence[str]) -> str:
-        shown = [fitted(cell, width) for cell, width in zip(cells, widths, strict=True)]
-        numbers = [cell.strip().rjust(width) for cell, width in zip(shown[:right], widths, strict=False)]
-        return "  ".join([*numbers, *shown[right:]]).rstrip()
-
-    yield Text("")
-    yield Text(line(columns), style="dim")
-    for cells, text in entries:
-        yield Text(line(cells))
-        yield Padding(Text(clipped(visible(text), _TEXT_CHARACTERS)), (0, 0, 0, 4))
 
 
 def _until(row: Found, zone: ZoneInfo) -> str:

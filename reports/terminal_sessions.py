@@ -8,7 +8,7 @@ from rich.text import Text
 
 from reports.analytics import Analytics
 from reports.report.wording import count, decimal, duration, moment
-from reports.terminal import asked, heading, nothing_yet, table
+from reports.terminal import asked, heading, nothing_yet, two_lines
 
 
 def sessions_as_json(
@@ -52,33 +52,22 @@ def render_sessions(
     zone = analytics.zone(station)
     sessions = [
         (
-            _when(row, zone), row["station"], row["service"], _lasted(row), _end(row), row["health"],
-            f"{decimal(row['speed_average'], 2)} / {decimal(row['speed_worst'], 2)}" if row["progress_count"] else "",
-            count(row["drop_frames"]), count(row["error_count"]), _back(row), row["cause"],
+            (_lasted(row), _when(row, zone), _end(row), row["health"], _speed(row), count(row["error_count"])),
+            _about(row),
         )
         for row in found["sessions"]
-    ]  # fmt: skip
+    ]
     incidents = [
-        (
-            _when(row, zone), row["station"], row["service"], row["kind"],
-            "" if row["kind"] == "trouble" else duration(row["outage_seconds"]) + ("" if row["over"] else " so far"),
-            count(row["session_count"]), count(row["occurrences"]), row["category"], row["cause"],
-        )
+        ((_off_air(row), _when(row, zone), row["kind"], row["category"], count(row["session_count"]),
+          count(row["occurrences"])), _sentence(row["station"], row["service"], row["cause"]))
         for row in found["incidents"]
     ]  # fmt: skip
     shown = [
-        *table(
-            "Sessions",
-            ("began", "station", "service", "ran", "end", "health", "speed / least", "drop", "errors",
-             "back after", "cause"),
-            sessions, right=("ran", "drop", "errors", "back after"),
+        *two_lines(("ran", "began", "end", "health", "speed / least", "errors"), sessions, right=1, title="Sessions"),
+        *two_lines(
+            ("off air", "began", "kind", "category", "sessions", "lines"), incidents, right=1, title="Incidents"
         ),
-        *table(
-            "Incidents",
-            ("began", "station", "service", "kind", "off air", "sessions", "lines", "category", "cause"),
-            incidents, right=("off air", "sessions", "lines"),
-        ),
-    ]  # fmt: skip
+    ]
     if not sessions and not incidents:
         shown = [Text(nothing_yet(analytics) or "no FFmpeg session in this time")]
     return Group(heading(found, zone), *shown)
@@ -102,6 +91,28 @@ def _end(row: dict[str, Any]) -> str:
     if row["signal"]:
         return f"signal {row['signal']}"
     return str(row["end_kind"]) + (f" ({row['exit_guess']})" if row["exit_guess"] > 0 else "")
+
+
+def _off_air(row: dict[str, Any]) -> str:
+    if row["kind"] == "trouble":
+        return ""
+    return duration(row["outage_seconds"]) + ("" if row["over"] else " so far")
+
+
+def _speed(row: dict[str, Any]) -> str:
+    if not row["progress_count"]:
+        return ""
+    return f"{decimal(row['speed_average'], 2)} / {decimal(row['speed_worst'], 2)}"
+
+
+def _about(row: dict[str, Any]) -> str:
+    dropped = f"{count(row['drop_frames'])} frames dropped" if row["drop_frames"] else ""
+    back = _back(row)
+    return _sentence(row["station"], row["service"], dropped, f"back after {back}" if back else "", row["cause"])
+
+
+def _sentence(station: str, service: str, *more: str) -> str:
+    return "; ".join(filter(None, (f"{station} {service}", *more)))
 
 
 def _back(row: dict[str, Any]) -> str:

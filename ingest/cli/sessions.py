@@ -28,12 +28,6 @@ def sessions(
         if as_json:
             say_json(sessions_as_json(analytics, days=days, start=start, end=end, station=station, limit=limit))
             return
-        import sys
-
         from rich.console import Console
 
-        from ingest.cli.output import PIPE_WIDTH
-
-        width = None if sys.stdout.isatty() else PIPE_WIDTH
-        shown = render_sessions(analytics, days=days, start=start, end=end, station=station, limit=limit)
-        Console(width=width).print(shown)
+        Console().print(render_sessions(analytics, days=days, start=start, end=end, station=station, limit=limit))

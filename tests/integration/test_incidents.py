@@ -262,7 +262,7 @@ def test_an_empty_database_has_neither_sessions_nor_incidents(database: Database
     with Analytics(database.config, now=lambda: START) as analytics:
         assert (analytics.get_sessions(), analytics.get_incidents()) == ([], [])
         assert (len(analytics.get_sessions_frame()), len(analytics.get_incidents_frame())) == (0, 0)
-        assert "no FFmpeg session in this time" in render(analytics)
+        assert "Nothing has been read yet" in render(analytics)
 
 
 def test_what_other_logs_say_in_their_context_is_no_incident(database: Database) -> None:
