@@ -38,6 +38,9 @@ PROMISED: dict[str, tuple[tuple[Any, ...], set[str]]] = {
     "get_encoder_health": ((), {"sessions", "fps_average", "speed_average", "drop_frames"}),
     "get_error_templates": ((), {"template", "error_count", "previous_count", "by_day"}),
     "get_repeat_distances": ((), {"station", "artist", "title", "shortest_seconds"}),
+    "get_plays": ((), {"id", "station", "artist", "title", "started_at", "ended_at", "ended_by", "had_errors"}),
+    "get_messages": ((), {"id", "timestamp", "service", "severity", "message", "template", "resolved"}),
+    "get_now": ((), {"station", "state", "artist", "title", "encoder_progress_at", "errors_last_hour"}),
     "get_listener_retention": ((), {"artist", "title", "retention_percent"}),
 }  # fmt: skip
 

@@ -209,6 +209,8 @@ def test_the_daemon_tells_that_a_station_went_off_air(database: Database) -> Non
         return json.dumps({"timestamp": at.isoformat(), "event": event, "play_id": "p1", **track}) + "\n"
 
     log.write_text(line("track_started", 100))
+    old = line("track_started", 2 * 86_400) + line("track_ended", 2 * 86_400 - 200)
+    (database.config.log_path / "old.log").write_text(old.replace('"event"', '"station": "past", "event"'))
     short = {
         "RADIOLOG_OFF_AIR_SECONDS": "15",
         "RADIOLOG_PROGRESS_INTERVAL_SECONDS": "1",
@@ -216,7 +218,11 @@ def test_the_daemon_tells_that_a_station_went_off_air(database: Database) -> Non
     }
     with running(database.config, **short) as daemon:
         wait_until(
-            lambda: database.rows("SELECT state FROM alert_state WHERE alert = 'off_air'") == [("ok",)], "on air"
+            lambda: (
+                database.rows("SELECT state FROM alert_state WHERE (station, alert) = ('radio', 'off_air')")
+                == [("ok",)]
+            ),
+            "on air",
         )
         with log.open("a") as file:
             file.write(line("track_ended", 30))
@@ -225,3 +231,5 @@ def test_the_daemon_tells_that_a_station_went_off_air(database: Database) -> Non
     assert database.rows("SELECT kind, target, state, payload ->> 'title' FROM notification_outbox") == [
         ("off_air", "", "pending", "radio: Off air")
     ]
+    past = database.rows("SELECT state FROM alert_state WHERE station = 'past' AND alert = 'off_air'")
+    assert past == [("muted",)], "what ended two days ago is no news"
