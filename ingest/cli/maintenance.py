@@ -34,6 +34,7 @@ def add(
     """
     from ingest import by_hand
     from ingest.cli.settings import configured
+    from reports.figures.plays import storable
     from reports.report.wording import duration, full_moment
     from reports.window import zone_named
 
@@ -43,7 +44,7 @@ def add(
     config = configured()
     with usage():
         stations, window, zone = _planned(config, (start, end, minutes), station, all_stations=all_stations)
-    ids = by_hand.add_windows(config, stations, window.start, window.end, reason)
+    ids = by_hand.add_windows(config, stations, window.start, window.end, reason and storable(reason))
     shown = zone_named(zone)
     for number, name in zip(ids, stations, strict=True):
         say_safe(f"{number}: {name}, {full_moment(window.start, shown)} to {full_moment(window.end, shown)}, "

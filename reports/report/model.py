@@ -188,3 +188,8 @@ class Report:
     def length_seconds(self) -> float:
         """Of the period."""
         return (self.end - self.start).total_seconds()
+
+    @property
+    def weekdays(self) -> tuple[int, ...]:
+        """Those that the period touches, 0 for Monday: rows of the heat maps."""
+        return tuple(sorted({day.weekday() for day in self.days}))

@@ -18,7 +18,8 @@ _COLUMNS = 48  # half hours of a day
 def render_text(report: Report) -> str:
     """The whole report; ends with a newline."""
     sections = [
-        _head(report), _kpis(report), _strips(report), _outages(report), *(_heat(heat) for heat in report.heat_maps),
+        _head(report), _kpis(report), _strips(report), _outages(report),
+        *(_heat(heat, report.weekdays) for heat in report.heat_maps),
         _tracks(report), _templates(report), _facts("Encoder", report.encoder), _facts("Machine", report.host),
         _facts("Data", report.coverage), _facts("What the words mean", report.definitions),
     ]  # fmt: skip
@@ -132,12 +133,13 @@ def _outages(report: Report) -> list[str]:
     return lines
 
 
-def _heat(heat: Heat) -> list[str]:
+def _heat(heat: Heat, weekdays: Sequence[int]) -> list[str]:
     if not heat.total:
         return []
     largest = max(map(max, heat.cells))
     lines = [f"{heat.title.upper()} (largest cell: {count(largest)} {heat.unit})", f"{'':<5}0     6     12    18"]
-    for name, row in zip(WEEKDAYS, heat.cells, strict=True):
+    for weekday in weekdays:
+        name, row = WEEKDAYS[weekday], heat.cells[weekday]
         cells = "".join(_BARS[round(value / largest * 7)] if value else "·" for value in row)
         lines.append(f"{name:<5}{cells}  {count(sum(row)):>7}")
     return lines

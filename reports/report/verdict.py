@@ -50,7 +50,7 @@ def _advice(findings: Findings) -> tuple[str, ...]:
         crashes = plural(uptime.bridged_crashes, "encoder crash", "encoder crashes")
         advice.append(f"{crashes} restarted so fast that no outage shows, but viewers noticed.")
     new = sum(row["new"] for row in findings.templates)
-    if new:
+    if new and findings.previous_uptime.total.service:  # to a station's first report everything is new
         advice.append(f"{plural(new, 'kind')} of error never seen before.")
     if findings.coverage["gaps"]:
         advice.append(f"{count(findings.coverage['gap_bytes'])} bytes of logs vanished before they could be read.")

@@ -125,7 +125,7 @@ def test_wrong_words(evening: Database, radiolog: Command) -> None:
 def test_a_planned_window_is_out_of_service_until_it_is_removed(evening: Database, radiolog: Command) -> None:
     begin = ago(121).isoformat()
     assert as_json(radiolog, "stats")["uptime"]["outages"] == 1
-    added = radiolog("maintenance", "add", "--start", begin, "--minutes", "12", "--reason", "a \x1b[31mnew disk")
+    added = radiolog("maintenance", "add", "--start", begin, "--minutes", "12", "--reason", "a \x1b[31mnew disk\udcff")
     assert (added.code, added.err) == (0, "")
     number = added.out.split(":")[0]
     uptime = as_json(radiolog, "stats")["uptime"]
@@ -133,7 +133,7 @@ def test_a_planned_window_is_out_of_service_until_it_is_removed(evening: Databas
     assert as_json(radiolog, "outages")["outages"] == []
     assert as_json(radiolog, "maintenance", "list")["windows"] == []
     (window,) = as_json(radiolog, "maintenance", "list", "--past")["windows"]
-    assert (window["state"], window["reason"]) == ("over", "a \x1b[31mnew disk")
+    assert (window["state"], window["reason"]) == ("over", "a \x1b[31mnew disk?")
     listed = radiolog("maintenance", "list", "--past").out
     assert "\x1b" not in listed
     assert "12 min" in listed

@@ -174,6 +174,16 @@ def test_a_station_that_flaps_all_week_and_a_century_stay_small() -> None:
     assert len(render_html(century).encode()) < 500_000
 
 
+def test_a_day_has_one_row_of_hours() -> None:
+    day = build(findings(window=Window(WINDOW.start, WINDOW.start + timedelta(days=1))))
+    assert day.weekdays == (1,)
+    assert "Tue" in render_text(day)
+    assert "Wed" not in render_text(day)
+    page = Page(render_html(day))
+    assert "Wed" not in page.text
+    assert "By day" not in page.text
+
+
 def test_empty_report_says_so_in_every_form() -> None:
     report = build(empty_findings())
     for text in (Page(render_html(report)).text, render_text(report), render_json(report)):
