@@ -25,7 +25,7 @@ def digest_notice(report: Report) -> Notice:
 
 def _outages(report: Report) -> str:
     if not report.outages:
-        return "Outages: none." if report.strips else "Outages: none that the logs tell of."
+        return "Outages: none that the logs tell of." if report.empty else "Outages: none."
     zone = zone_named(report.zone)
     worst = max(report.outages, key=lambda line: line.down_seconds)
     cause = f", {clipped(worst.cause, 120)}" if worst.cause else ", no cause was logged"
