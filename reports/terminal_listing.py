@@ -146,5 +146,5 @@ def _state(row: Found, zone: ZoneInfo) -> str:
     if row["state"] == "maintenance":
         return f"in maintenance until {moment(row['maintenance_until'], zone)}"
     if row["state"] == "unknown":
-        return "not known: no daemon is reading its logs (radiolog status)"
+        return "not known: nothing was heard of it, or no daemon reads (radiolog status)"
     return str(row["state"])

@@ -14,7 +14,8 @@ from ingest.cli.reporting import Days, End, Start, Station, usage
 if TYPE_CHECKING:
     from reports.analytics import Analytics
 
-MOST_KINDS = 100_000
+# So many kinds, the most frequent, are looked at for those that are open, or severe enough.
+KINDS_LOOKED_AT = 500
 
 app = typer.Typer()
 
@@ -58,9 +59,11 @@ def errors(  # noqa: PLR0913 (one argument a flag)
     def kinds(analytics: "Analytics", asked: dict[str, Any]) -> dict[str, Any]:
         unresolved = analytics.open_errors(**asked)
         wanted = tuple(Severity)[tuple(Severity).index(severity) :]
+        picky = only_open or severity in (Severity.ERROR, Severity.CRITICAL)
+        most = max(limit, KINDS_LOOKED_AT) if picky else limit
         found = [
             {**row, "open_count": unresolved.get((row["service"], row["template"]), 0)}
-            for row in analytics.get_error_templates(limit=MOST_KINDS, **asked)
+            for row in analytics.get_error_templates(limit=most, **asked)
             if row["severity"] in wanted
         ]
         return {"kinds": [row for row in found if row["open_count"] or not only_open][:limit]}
