@@ -31,6 +31,7 @@ RULES = {
     "disk_full": Rule(20, 60, "bad", "A disk is nearly full", "The disk has room again"),
     "ingest_behind": Rule(60, 10, "fair", "radiolog is behind with reading", "radiolog has caught up"),
     "file_suspended": Rule(0, 0, "fair", "A log file is suspended", "No log file is suspended any more"),
+    "daemon_silent": Rule(60, 0, "bad", "radiolog's daemon is silent", "radiolog's daemon is back"),
 }
 
 

@@ -17,7 +17,16 @@ SECRETS = frozenset({"postgres_password", "discord_webhook_url", "slack_webhook_
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MIN_LEVELS = ("info", "warning", "error", "critical")  # DEBUG is never stored
 PARSERS = ("json", "ffmpeg", "text")
-ALERTS = ("off_air", "encoder_slow", "encoder_stalled", "restarts", "disk_full", "ingest_behind", "file_suspended")
+ALERTS = (
+    "off_air",
+    "encoder_slow",
+    "encoder_stalled",
+    "restarts",
+    "disk_full",
+    "ingest_behind",
+    "file_suspended",
+    "daemon_silent",
+)
 
 
 class Rule(NamedTuple):

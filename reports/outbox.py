@@ -106,6 +106,10 @@ class Outbox:
         """Whether any daemon of this database gave a sign within the last minute."""
         return bool(self._run("is_daemon_alive")[0]["alive"])
 
+    def daemons(self) -> list[Row]:
+        """Of each machine with a running daemon: host, now (the database's), heartbeat_at, silent_seconds."""
+        return self._run("daemons")
+
     @property
     def is_open(self) -> bool:
         """Whether the connection still stands: the notifier's lock goes with it."""
@@ -118,11 +122,23 @@ class Outbox:
             self._connection = None
 
     def _run(self, name: str, **parameters: Any) -> list[Row]:
+        return self.ask(_SQL[name], **parameters)
+
+    def ask(self, query: str, **parameters: Any) -> list[Row]:
+        """What a query of another file gives, over the same connection.
+
+        Args:
+            query: its text.
+            parameters: its named parameters.
+
+        Raises:
+            DatabaseError: PostgreSQL cannot be reached or refused.
+        """
         if self._connection is None or self._connection.closed:
             self._connection = ready_connection(self._config, application_name="radiolog notify", autocommit=True)
         try:
             with self._connection.cursor() as cursor:
-                cursor.execute(_SQL[name], parameters)
+                cursor.execute(query, parameters)
                 if cursor.description is None:
                     return []
                 columns = [column.name for column in cursor.description]

@@ -10,12 +10,14 @@ from ingest.backoff import delay_seconds
 from ingest.errors import DatabaseUnavailable
 from ingest.notice import Notice
 from logging_module.config import LoggingConfig
+from reports.daemon_watch import ALERT, DaemonWatch
 from reports.outbox import Outbox, Taken
 from reports.targets import Outcome, Target, backoff_seconds, deliver
 from reports.webhook import NotSent, post
 
 LOOK_EVERY_SECONDS = 1.0
 BEAT_EVERY_SECONDS = 60.0
+WATCH_EVERY_SECONDS = 5.0
 _STATES = {"sent": "sent", "retry": "pending", "refused": "dead", "gone": "gone"}
 
 Tell = Callable[[str], None]
@@ -34,8 +36,9 @@ class Sender:
         self._config = config
         self._targets = {target.name: target for target in targets}
         self._tell = tell
-        self._beat_at = 0.0
+        self._beat_at = self._watch_at = 0.0
         self.outbox = Outbox(config)
+        self._daemons = DaemonWatch(self.outbox)
 
     @property
     def names(self) -> list[str]:
@@ -73,6 +76,7 @@ class Sender:
                     mine = self.outbox.begin_notifying()
                     if not mine:
                         return False
+                self._watch()
                 self.send_due(stopping)
                 self._beat()
                 failures = 0
@@ -95,6 +99,12 @@ class Sender:
             if outcome.verdict == "sent":
                 self.outbox.revive(target.name)
         return good
+
+    def _watch(self) -> None:
+        """Look after the daemons now and then."""
+        if ALERT in self._config.alerts and time.monotonic() >= self._watch_at:
+            self._watch_at = time.monotonic() + WATCH_EVERY_SECONDS
+            self._daemons.look()
 
     def _beat(self) -> None:
         """Tell a dead-man monitor, once a minute, that this process, the database and a daemon live."""

@@ -44,7 +44,7 @@ SELECT (SELECT count(*) FROM ingest_files WHERE owner = %(instance)s AND state =
                AND heartbeat_at < now() - interval '1 minute' AND heartbeat_at > now() - interval '1 day') AS others_silent
 
 -- name: known
-SELECT station, alert, state, since, (detail ->> 'phase_at')::timestamptz FROM alert_state
+SELECT station, alert, state, since, (detail ->> 'phase_at')::timestamptz AS phase_at FROM alert_state
 
 -- name: keep
 INSERT INTO alert_state (station, alert, state, since, updated_at, detail)

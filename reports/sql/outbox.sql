@@ -60,6 +60,14 @@ WHERE dedupe_key = %(dedupe_key)s OR dedupe_key LIKE %(split_keys)s ORDER BY id
 -- name: is_daemon_alive
 SELECT EXISTS (SELECT FROM ingest_instances WHERE stopped_at IS NULL AND heartbeat_at > now() - interval '1 minute') AS alive
 
+-- Of each machine whose daemon was started and neither stopped nor given up: how long the most silent one has been so.
+-- name: daemons
+SELECT coalesce(host, '') AS host, now() AS now, min(heartbeat_at) AS heartbeat_at,
+       extract(epoch FROM now() - min(heartbeat_at))::float8 AS silent_seconds
+FROM ingest_instances
+WHERE stopped_at IS NULL AND split_part(instance, '/', 2) = 'run' AND heartbeat_at > now() - interval '1 day'
+GROUP BY coalesce(host, '')
+
 -- One notifier at a time, known by this lock.
 -- name: begin_notifying
 SELECT pg_try_advisory_lock(7240151803604) AS mine

@@ -17,6 +17,7 @@ from webhook_kit import says, webhook
 
 from ingest.notice import Notice
 from logging_module.config import LoggingConfig
+from reports.daemon_watch import DaemonWatch
 from reports.outbox import Outbox
 from reports.sender import Sender
 from reports.targets import configured
@@ -301,7 +302,7 @@ def test_a_monitor_hears_of_the_notifier_while_a_daemon_lives(database: Database
         for alive, beats in (("5 min", 0), ("1 s", 1)):
             database.rows("DELETE FROM ingest_instances")
             database.rows(
-                "INSERT INTO ingest_instances (instance, machine, heartbeat_at) VALUES ('i', 'm', now() - %s::interval)",
+                "INSERT INTO ingest_instances (instance, machine, heartbeat_at) VALUES ('m/run/1', 'm', now() - %s::interval)",
                 alive,
             )
             put(database, alive)
@@ -315,6 +316,55 @@ def test_a_monitor_hears_of_the_notifier_while_a_daemon_lives(database: Database
             thread.join()
             sender.outbox.close()
             assert sum(path.endswith("/beat") for path in hook.paths) == beats, said
+    assert database.rows("SELECT alert FROM alert_state") == [("daemon_silent",)], (
+        "and it looks after the daemon itself"
+    )
+
+
+def test_a_daemon_that_falls_silent_is_told_of_once_and_so_is_its_return(database: Database) -> None:
+    outbox = Outbox(database.config)
+    watch = DaemonWatch(outbox)
+
+    def after(seconds: float, *, signs: bool = False) -> list[str]:
+        """Time passes, with or without signs of life; then a look. Gives all that has been told."""
+        back = f"interval '{seconds} s'"
+        sign = "now()" if signs else f"heartbeat_at - {back}"
+        database.rows(f"UPDATE ingest_instances SET heartbeat_at = {sign}")
+        database.rows(
+            f"UPDATE alert_state SET since = since - {back}, detail ="
+            f" jsonb_build_object('phase_at', (detail ->> 'phase_at')::timestamptz - {back})"
+        )
+        watch.look()
+        return [title for (title,) in database.rows("SELECT payload ->> 'title' FROM notification_outbox ORDER BY id")]
+
+    for name in ("m/run/1", "m/once-x/2"):
+        database.rows("INSERT INTO ingest_instances (instance, machine, host) VALUES (%s, 'm', 'studio')", name)
+    assert after(0) == []
+    assert after(119) == []
+    assert after(40) == [], "the database may just have come back"
+    assert after(10, signs=True) == []
+    silent = "studio: radiolog's daemon is silent"
+    assert after(130) == []
+    assert after(61) == [silent]
+    assert after(600) == [silent]
+    assert after(10, signs=True) == [silent, "studio: radiolog's daemon is back"]
+    database.rows("UPDATE ingest_instances SET stopped_at = now()")
+    assert len(after(10_000)) == 2, "a daemon that was stopped is no alarm"
+    outbox.close()
+
+
+def test_a_daemon_that_was_dead_before_anybody_watched_is_no_news(database: Database) -> None:
+    database.rows(
+        "INSERT INTO ingest_instances (instance, machine, host, heartbeat_at)"
+        " VALUES ('m/run/1', 'm', 'studio', now() - interval '1 hour')"
+    )
+    outbox = Outbox(database.config)
+    for _ in range(3):
+        DaemonWatch(outbox).look()
+        database.rows('UPDATE alert_state SET detail = \'{"phase_at": "2026-01-01T00:00:00Z"}\'')
+    outbox.close()
+    assert database.rows("SELECT count(*) FROM notification_outbox") == [(0,)]
+    assert database.rows("SELECT alert, state FROM alert_state") == [("daemon_silent@studio", "muted")]
 
 
 def test_without_any_webhook_there_is_nothing_to_run(database: Database) -> None:
