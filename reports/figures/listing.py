@@ -22,8 +22,8 @@ _MESSAGES = {
     "play_history_id": INTEGER,
 }  # fmt: skip
 _NOW = {
-    "station": TEXT, "time_zone": TEXT, "state": TEXT, "artist": TEXT, "title": TEXT, "started_at": TIME,
-    "expected_duration_seconds": FLOAT, "encoder_progress_at": TIME, "encoder_speed": FLOAT,
+    "station": TEXT, "time_zone": TEXT, "state": TEXT, "last_sign_at": TIME, "artist": TEXT, "title": TEXT,
+    "started_at": TIME, "expected_duration_seconds": FLOAT, "encoder_progress_at": TIME, "encoder_speed": FLOAT,
     "errors_last_hour": INTEGER, "maintenance_until": TIME,
 }  # fmt: skip
 
@@ -107,7 +107,8 @@ class ListingFigures(Figures):
 
         Returns:
             station, time_zone, state (on air, off air, maintenance; unknown where nothing was ever heard, or while no
-            daemon reads), artist, title, started_at (of the running play; None where none is known),
+            daemon reads), last_sign_at (progress of the encoder, else up to when the last play is believed in; None:
+            never), artist, title, started_at (of the running play; None where none is known),
             expected_duration_seconds, encoder_progress_at, encoder_speed (over two minutes; 0.0: not known),
             errors_last_hour, maintenance_until.
 
@@ -119,8 +120,7 @@ class ListingFigures(Figures):
         return [self._present(row, silence_seconds) for row in found]
 
     def _present(self, row: Row, silence_seconds: float) -> dict[str, Any]:
-        sign_at = row.pop("sign_at")
-        known = row.pop("known")
+        sign_at, known = row["last_sign_at"], row.pop("known")
         if row["maintenance_until"] is not None:
             state = "maintenance"
         elif not known or sign_at is None:

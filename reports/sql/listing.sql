@@ -31,12 +31,12 @@ WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND NOT noise AND N
   AND (%(station)s::text IS NULL OR station = %(station)s)
 GROUP BY 1, 2
 
--- Each station as it is now. sign_at: the last progress of its encoder, if there was one this week; else the moment up to
+-- Each station as it is now. last_sign_at: the last progress of its encoder, if there was one this week; else the moment up to
 -- which its last play is believed in. known: some daemon of this database gave a sign within the last minute.
 -- name: present
 SELECT s.name AS station, s.time_zone, coalesce(p.artist, '') AS artist, coalesce(p.title, '') AS title, p.started_at,
        least(coalesce(p.expected_duration_seconds, 0), 1e15)::float8 AS expected_duration_seconds,
-       e.progress_at AS encoder_progress_at, coalesce(e.progress_at, l.believed_until) AS sign_at,
+       e.progress_at AS encoder_progress_at, coalesce(e.progress_at, l.believed_until) AS last_sign_at,
        least(greatest(coalesce(v.speed, 0), -1e15), 1e15)::float8 AS encoder_speed,
        coalesce(x.errors, 0)::bigint AS errors_last_hour,
        m.to_time AS maintenance_until,

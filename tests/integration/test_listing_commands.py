@@ -173,6 +173,7 @@ def test_now_says_what_plays_and_how_it_knows(evening: Database, radiolog: Comma
     assert "of 4 min" in shown
     evening.rows("UPDATE stream_sessions SET last_progress_at = now() - interval '10 minutes'")
     assert as_json(radiolog, "now")["stations"][0]["state"] == "off air"
+    assert "off air, last sign of life" in radiolog("now").out
     radiolog("maintenance", "add", "--minutes", "5")
     assert "in maintenance until" in radiolog("now").out
 
