@@ -146,7 +146,7 @@ def _state(row: Found, zone: ZoneInfo) -> str:
     if row["state"] == "maintenance":
         return f"in maintenance until {moment(row['maintenance_until'], zone)}"
     if row["state"] == "unknown":
-        return "not known: nothing was heard of it, or no daemon reads (radiolog status)"
+        return "not known: nothing heard, or no daemon reads (radiolog status)"
     if row["state"] == "off air":
         return f"off air, last sign of life {moment(row['last_sign_at'], zone)}"
     return str(row["state"])
