@@ -41,10 +41,17 @@ class Refused(NamedTuple):
     sqlstate: str
 
 
+class Known(NamedTuple):
+    """Starts of plays that were known, by generation: their lines and rows were counted as stored."""
+
+    lines: Counter[int]  # of which nothing else was stored
+    rows: Counter[int]
+
+
 class Corrections(NamedTuple):
     """What loading found out about lines that were counted as stored, by generation."""
 
-    folded: Counter[int]  # start lines of plays that were known
+    folded: Counter[int]  # lines that only start plays that were known
     refused: Counter[int]
     rows: Counter[int]  # rows that were counted and are not there
 
@@ -65,24 +72,24 @@ def load_rows(cursor: Cursor, batches: Sequence[Batch]) -> Corrections:
     """
     cursor.execute("SAVEPOINT rows")
     try:
-        folded = _load(cursor, batches, frozenset(), [])
+        known = _load(cursor, batches, frozenset(), [])
     except (psycopg2.DataError, psycopg2.IntegrityError):
         cursor.execute("ROLLBACK TO SAVEPOINT rows")
     else:
-        return Corrections(folded, Counter(), folded)
+        return Corrections(known.lines, Counter(), known.rows)
     refused = _find_refused(cursor, batches)
     cursor.execute("ROLLBACK TO SAVEPOINT rows")
     keys = frozenset(found.key for found in refused)
-    folded = _load(cursor, batches, keys, _dead_letters(batches, refused))
+    known = _load(cursor, batches, keys, _dead_letters(batches, refused))
     removed = Counter(key[0] for batch in batches for key in _row_keys(batch) if key in keys)
-    return Corrections(folded, Counter(key[0] for key in keys), folded + removed)
+    return Corrections(known.lines, Counter(key[0] for key in keys), known.rows + removed)
 
 
-def load_unrefused(cursor: Cursor, batches: Sequence[Batch]) -> Counter[int]:
+def load_unrefused(cursor: Cursor, batches: Sequence[Batch]) -> Known:
     """Store all rows of the batches, none of which may be refused; the caller has set a savepoint.
 
     Returns:
-        Start lines of plays that were known, by generation: they were counted as stored and are folded.
+        Starts of plays that were known: their lines are folded.
 
     Raises:
         psycopg2.DataError, psycopg2.IntegrityError: a row was refused; nothing says which.
@@ -126,8 +133,8 @@ def queue_derivation(cursor: Cursor, batches: Sequence[Batch]) -> None:
         )
 
 
-def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey], extra: list[Row]) -> Counter[int]:
-    """Store all rows but those of the lines in `without`; gives the start lines folded into known plays."""
+def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey], extra: list[Row]) -> Known:
+    """Store all rows but those of the lines in `without`; gives the starts folded into known plays."""
     for table, columns in COPIED.items():
         rows = [row for batch in batches for row in batch.copied[table]]
         if table == "dead_letters":
@@ -136,12 +143,24 @@ def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey],
             rows = [row for row in rows if _key(table, row) not in without]
         copy_rows(cursor, table, columns, rows)
     plays = [row for batch in batches for row in batch.plays if not without or (row[-2], row[-1]) not in without]
-    folded = Counter(row[-2] for row in plays)
-    folded.subtract(_upsert_plays(cursor, plays))
+    known = _known(batches, plays, _upsert_plays(cursor, plays))
     sessions = [session for batch in batches for session in batch.sessions]
     if sessions:
         cursor.execute(_SQL["upsert_sessions"], {"sessions": _json(_latest_sessions(sessions))})
-    return +folded
+    return known
+
+
+def _known(batches: Sequence[Batch], plays: Sequence[Row], inserted: Counter[LineKey]) -> Known:
+    """A line may start several plays, and say other things, too: it is folded when nothing of it was stored."""
+    said = Counter((row[-2], row[-1]) for row in plays)
+    rows = +Counter({key: count - inserted[key] for key, count in said.items()})
+    nothing = {key for key in rows if not inserted[key]}
+    if nothing:
+        nothing -= {_key(table, row) for table in _KEY_AT for batch in batches for row in batch.copied[table]}
+    missing: Counter[int] = Counter()
+    for (generation, _), count in rows.items():
+        missing[generation] += count
+    return Known(Counter(generation for generation, _ in nothing), missing)
 
 
 def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -150,12 +169,12 @@ def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Sequence
         cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.StringIO(lines(rows)))
 
 
-def _upsert_plays(cursor: Cursor, plays: Sequence[Row]) -> Counter[int]:
-    """Store starts; gives the inserted ones by generation."""
+def _upsert_plays(cursor: Cursor, plays: Sequence[Row]) -> Counter[LineKey]:
+    """Store starts; gives the inserted ones by line."""
     if not plays:
         return Counter()
     cursor.execute(_SQL["upsert_plays"], {"plays": _json([dict(zip(PLAY_COLUMNS, row, strict=True)) for row in plays])})
-    return Counter(dict(cursor.fetchall()))
+    return Counter({(generation, offset): count for generation, offset, count in cursor.fetchall()})
 
 
 def _latest_sessions(sessions: Iterable[dict[str, object]]) -> list[dict[str, object]]:

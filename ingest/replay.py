@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 (a class 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from ingest.database import translate
-from ingest.loading import load_unrefused, queue_derivation, refusal
+from ingest.loading import Known, load_unrefused, queue_derivation, refusal
 from ingest.originals import Letter, Originals, letter_of
 from ingest.queries import load
 from ingest.second_reading import Ready, Remains, ReplaySettings, read_again
@@ -159,8 +159,8 @@ class Replayer:
             stations = sorted({name for item in ready for name in item.batch.stations})
             cursor.execute(_STORE_SQL["add_stations"], {"names": stations, "time_zone": self._time_zone})
             stored: list[Ready] = []
-            folded = _store(cursor, ready, stored, remains)
-            counts = _counts(stored, folded)
+            known = _store(cursor, ready, stored, remains)
+            counts = _counts(stored, known)
             for generation, count in sorted(counts.items()):
                 cursor.execute(_SQL["move_counters"], {"generation": generation, **count})
             cursor.execute(_SQL["mark_replayed"], {"ids": [item.letter.id for item in stored]})
@@ -185,27 +185,29 @@ class Replayer:
             raise translate(error) from error
 
 
-def _store(cursor: Cursor, ready: Sequence[Ready], stored: list[Ready], remains: list[Remains]) -> Counter[int]:
+def _store(cursor: Cursor, ready: Sequence[Ready], stored: list[Ready], remains: list[Remains]) -> Known:
     """Store the rows of letters; those that PostgreSQL refuses again are found by bisection and stay.
 
     Returns:
-        Start lines of plays that were known, by generation.
+        Starts of plays that were known.
     """
     if not ready:
-        return Counter()
+        return Known(Counter(), Counter())
     cursor.execute("SAVEPOINT letters")
     try:
-        folded = load_unrefused(cursor, [item.batch for item in ready])
+        known = load_unrefused(cursor, [item.batch for item in ready])
     except (psycopg2.DataError, psycopg2.IntegrityError) as error:
         cursor.execute("ROLLBACK TO SAVEPOINT letters")
         if len(ready) == 1:
             remains.append(_refused(ready[0], error.pgcode or "22000"))
-            return Counter()
+            return Known(Counter(), Counter())
         middle = len(ready) // 2
-        return _store(cursor, ready[:middle], stored, remains) + _store(cursor, ready[middle:], stored, remains)
+        first = _store(cursor, ready[:middle], stored, remains)
+        second = _store(cursor, ready[middle:], stored, remains)
+        return Known(first.lines + second.lines, first.rows + second.rows)
     cursor.execute("RELEASE SAVEPOINT letters")
     stored += ready
-    return folded
+    return known
 
 
 def _refused(item: Ready, sqlstate: str) -> Remains:
@@ -214,14 +216,16 @@ def _refused(item: Ready, sqlstate: str) -> Remains:
     return Remains(item.letter, f"{rejected.reason}: {rejected.detail}", rejected, parser, item.line)
 
 
-def _counts(stored: Sequence[Ready], folded: Counter[int]) -> dict[int, Counter[str]]:
+def _counts(stored: Sequence[Ready], known: Known) -> dict[int, Counter[str]]:
     """By generation: letters, dispositions and rows by which the file's counters move."""
     counts: dict[int, Counter[str]] = {}
     for item in stored:
         count = counts.setdefault(item.letter.generation, Counter(dict.fromkeys(("letters", "rows", *_COUNTERS), 0)))
         count.update({"letters": 1, "rows": item.batch.row_count, **item.batch.dispositions})
-    for generation, lines in folded.items():
-        counts[generation].update({"stored": -lines, "folded": lines, "rows": -lines})
+    for generation, lines in known.lines.items():
+        counts[generation].update({"stored": -lines, "folded": lines})
+    for generation, rows in known.rows.items():
+        counts[generation].update({"rows": -rows})
     return counts
 
 

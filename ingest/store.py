@@ -172,7 +172,7 @@ class Store(Member):
                 )
             add_runs(cursor, batches)
             corrections = load_rows(cursor, batches)
-            for generation in corrections.folded.keys() | corrections.refused.keys():
+            for generation in corrections.rows:
                 folded, refused = corrections.folded[generation], corrections.refused[generation]
                 cursor.execute(
                     _SQL["recount"],

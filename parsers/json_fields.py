@@ -26,6 +26,7 @@ LONGEST_REMEMBERED_TEXT = 64
 
 WRAPPER_TIME = "wrapper_time"  # what Docker or journald say, when the line inside says nothing better
 _TIME_ALIASES = ("@timestamp", "time", "ts", "datetime", "asctime", WRAPPER_TIME)
+TIME_FIELDS = ("timestamp", *_TIME_ALIASES)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 _CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{1,9})?)", re.ASCII)
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}

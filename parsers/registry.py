@@ -80,7 +80,7 @@ def create(name: str, state: dict[str, Any] | None, zone: tzinfo, *, hash_key: b
         ValueError: there is no parser of that name.
     """
     if name == JsonLinesParser.name:
-        return JsonLinesParser(zone=zone)
+        return JsonLinesParser(state, zone=zone)
     if name == FfmpegParser.name:
         return FfmpegParser(state, zone=zone, hash_key=hash_key)
     if name == PlainTextParser.name:

@@ -93,7 +93,9 @@ WITH keys AS (
     SELECT generation, line_offset, 'error_log ' || coalesce(template, ''), count(*) FROM error_log
     WHERE generation IS NOT NULL GROUP BY 1, 2, 3
     UNION ALL
-    SELECT generation, line_offset, 'play_history', count(*) FROM play_history WHERE generation IS NOT NULL GROUP BY 1, 2
+    -- a payload of AzuraCast names several plays
+    SELECT generation, line_offset, CASE WHEN play_key LIKE 'sh:%%' THEN play_key ELSE 'play_history' END, count(*)
+    FROM play_history WHERE generation IS NOT NULL GROUP BY 1, 2, 3
     UNION ALL
     SELECT generation, line_offset, 'play_ends', count(*) FROM play_ends WHERE generation IS NOT NULL GROUP BY 1, 2
     UNION ALL

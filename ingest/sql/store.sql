@@ -100,8 +100,8 @@ INSERT INTO stations (name, time_zone) SELECT name, %(time_zone)s FROM unnest(%(
 ON CONFLICT DO NOTHING
 
 -- The same play said twice is one play: the earlier start wins whole, so that the order of arrival does not matter.
--- Rows come in as JSON. Where the play was known, the time that it stood at is looked at again too. Gives how many were
--- new, by generation.
+-- Rows come in as JSON. Where the play was known, the time that it stood at is looked at again too. Gives the lines whose
+-- plays were new.
 -- name: upsert_plays
 WITH said AS MATERIALIZED (
     SELECT DISTINCT ON (station, play_key) *
@@ -128,9 +128,9 @@ WITH said AS MATERIALIZED (
             host = excluded.host, play_id = excluded.play_id, time_quality = excluded.time_quality
         WHERE (excluded.started_at, excluded.track_key, coalesce(excluded.metadata::text, ''), excluded.service)
             < (p.started_at, p.track_key, coalesce(p.metadata::text, ''), p.service)
-    RETURNING xmax = 0 AS inserted, generation
+    RETURNING xmax = 0 AS inserted, generation, line_offset
 )
-SELECT generation, count(*) FROM stored WHERE inserted GROUP BY generation
+SELECT generation, line_offset, count(*) FROM stored WHERE inserted GROUP BY generation, line_offset
 
 -- name: upsert_sessions
 INSERT INTO stream_sessions AS s (station, session_key, service, host, pid, ffmpeg_version, inputs, outputs, mapping,
