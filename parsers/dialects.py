@@ -76,6 +76,13 @@ DIALECTS = (
 _DOCKER = frozenset({"log", "stream", "time"})
 
 
+def name_of(values: Json) -> str | None:
+    """The name of the form that a decoded line is in; None where its fields do not tell one."""
+    if values.keys() >= _DOCKER and type(values["log"]) is str:
+        return "docker"
+    return next((dialect.name for dialect in DIALECTS if dialect.marks <= values.keys()), None)
+
+
 def normalise(values: Json, notes: list[str], wrappings: int = 0) -> Json:
     """Give a decoded line's fields our names.
 

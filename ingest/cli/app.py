@@ -17,6 +17,7 @@ from ingest.cli import (
     reporting,
     sessions,
     status,
+    validating,
 )
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ app.command()(reading.once)
 app.command()(status.status)
 app.command()(ledger.ledger)
 app.command()(reading.parse)
+app.command()(validating.validate)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(db.app, name="db")
 app.add_typer(db.config_app, name="config")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingest.cli.output import say, say_json
+from ingest.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from ingest.backfill import Progress
@@ -69,7 +70,11 @@ def once(
     service = Service(config, sources, f"once-{time.time_ns():x}", telemetry, defer=True)
     asked: list[bool] = []
     try:
-        with stopping_on_signals(lambda: asked.append(True)), _progress_bar() as show:
+        with stopping_on_signals(lambda: asked.append(True)), progress_bar("reading") as show_bytes:
+
+            def show(progress: "Progress") -> None:
+                show_bytes(progress.done_bytes, progress.total_bytes)
+
             progress = backfill(service, show, lambda: bool(asked))
             show(progress)
     finally:
@@ -123,30 +128,3 @@ def _all_of(log: Any) -> bytes:
         parts.append(part)
         offset += len(part)
     return b"".join(parts)
-
-
-class _progress_bar:  # noqa: N801 (used as a function)
-    """A bar with rate and time left on a terminal; nothing in a pipe."""
-
-    def __enter__(self) -> Any:
-        if not sys.stderr.isatty():
-            return lambda _progress: None
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-        from rich.progress import Progress as Bar
-
-        self._bar = Bar(
-            "reading", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
-            console=Console(stderr=True), transient=True,
-        )  # fmt: skip
-        self._bar.start()
-        task = self._bar.add_task("read", total=None)
-
-        def show(progress: "Progress") -> None:
-            self._bar.update(task, completed=progress.done_bytes, total=progress.total_bytes)
-
-        return show
-
-    def __exit__(self, *_: object) -> None:
-        if hasattr(self, "_bar"):
-            self._bar.stop()
