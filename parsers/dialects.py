@@ -1,9 +1,9 @@
 """What other loggers write, recognised by its fields, in the words of our own format; a table, and what unwraps.
 
-Field names of: python-json-logger's default formatter, loguru `serialize`, pino, bunyan, logstash-logback-encoder and
-logback's own encoder, Elastic Common Schema 1.x (dotted or nested), GELF 1.1, Docker's json-file driver, and
-`journalctl -o json` (systemd.journal-fields(7)). Forms that differ from ours only by a field's name which
-`parsers.json_lines` takes anyway (winston, zap, zerolog, log/slog) need no row here.
+Field names of: python-json-logger's default formatter, loguru `serialize`, pino, bunyan, winston's formats `logstash`
+and `metadata`, logstash-logback-encoder and logback's own encoder, Elastic Common Schema 1.x (dotted or nested), GELF
+1.1, Docker's json-file driver, and `journalctl -o json` (systemd.journal-fields(7)). Forms that differ from ours only
+by a field's name which `parsers.json_events` takes anyway (winston, zap, zerolog, log/slog) need no row here.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from parsers.events import Rejected
 from parsers.json_decode import Json, decode
+from parsers.json_events import RESERVED_EVENTS
 from parsers.json_fields import WRAPPER_TIME
-from parsers.levels import PYTHON_STEPS, leading_level, on_scale
+from parsers.levels import PYTHON_STEPS, leading_level, on_scale, severity_of
 
 MAX_WRAPPINGS = 3
 
@@ -68,7 +69,9 @@ DIALECTS = (
     _dialect("ecs", "@timestamp ecs", **_ECS),
     _dialect("logstash", "@timestamp logger_name", timestamp="@timestamp", logger="logger_name", host="HOSTNAME"),
     _dialect("logback", "loggerName threadName", message="formattedMessage message", logger="loggerName"),
-    _dialect("pino", "level time pid hostname", host="hostname", service="name", stack_trace="err.stack error.stack"),
+    _dialect("pino", "level time pid hostname", host="hostname", service="name"),
+    _dialect("winston", "@message @timestamp", message="@message", level="@fields.level", context="@fields"),
+    _dialect("winston", "level message metadata", timestamp="metadata.timestamp"),
     _dialect("gelf", "version short_message", message="short_message", service="_service facility", pid="_pid"),
     _dialect("python", "levelname message", level="levelname", timestamp="asctime", logger="name", pid="process"),
     _dialect("python", "levelno message", timestamp="asctime created", logger="name", pid="process"),
@@ -146,6 +149,22 @@ def _loguru(values: Json, notes: list[str], wrappings: int) -> Json:  # noqa: AR
     text, record = values.pop("text"), values.get("record")
     if type(record) is dict and record.get("exception") and type(text) is str:
         values["stack_trace"] = text
+    level = record.get("level") if type(record) is dict else None
+    if type(level) is dict and type(level.get("no")) is int and severity_of(values.get("level")) is None:
+        severity = on_scale(level["no"], PYTHON_STEPS)  # a level of the service's own
+        if severity is not None:
+            values["level"] = severity.value
+    extra = values.get("context")
+    if type(extra) is dict and ("kind" in extra or str(extra.get("event")) in RESERVED_EVENTS):
+        return {**values, **values.pop("context")}  # what was bound is the event
+    return values
+
+
+def _gelf(values: Json, notes: list[str], wrappings: int) -> Json:  # noqa: ARG001 (one signature for all)
+    """The full message may hold a backtrace."""
+    full = values.get("full_message")
+    if type(full) is str and "\n" in full.strip():
+        values["stack_trace"] = values.pop("full_message")
     return values
 
 
@@ -159,6 +178,7 @@ def _python(values: Json, notes: list[str], wrappings: int) -> Json:  # noqa: AR
 
 
 _FINISH: dict[str, Callable[[Json, list[str], int], Json]] = {
+    "gelf": _gelf,
     "journald": _journald,
     "loguru": _loguru,
     "python": _python,

@@ -10,12 +10,16 @@ from datetime import tzinfo
 import msgspec
 
 from parsers.events import ErrorResolved, LogRecord, Metric, Parsed, Rejected, Severity, TrackEnded, TrackStarted
-from parsers.json_fields import Fields, redacted, to_number
+from parsers.json_fields import Fields, redacted, redacted_text, to_number
 from parsers.levels import severity_of
+from parsers.stack_traces import trace_text
 
 MESSAGE_FIELDS = ("event", "message", "msg")
 LEVEL_FIELDS = ("level", "severity", "levelname", "lvl")
-STACK_FIELDS = ("stack_trace", "exception", "traceback", "stack", "stacktrace", "exc_info", "exc_text")
+STACK_FIELDS = (
+    "stack_trace", "exception", "traceback", "stack", "stacktrace", "exc_info", "exc_text", "throwable",
+)  # fmt: skip
+_ERROR_OBJECTS = ("err", "error")  # as pino and bunyan serialise them
 
 _encode = msgspec.json.Encoder().encode
 
@@ -121,7 +125,7 @@ def _error(fields: Fields, zone: tzinfo) -> Parsed:
 def log_record(fields: Fields, zone: tzinfo, *, explicit_error: bool = False) -> Parsed:
     """Any line that is no other event."""
     message = _message(fields)  # first: without one, the line itself is the message
-    stack_trace = fields.first_text(STACK_FIELDS)
+    stack_trace = _stack_trace(fields)
     severity = _severity(fields)
     if severity is None:
         severity = Severity.ERROR if explicit_error or stack_trace else Severity.INFO
@@ -166,6 +170,22 @@ def _rejected(fields: Fields, reason: str, detail: str) -> Rejected:
 def _message(fields: Fields) -> str:
     message = fields.first_text(MESSAGE_FIELDS)
     return _encode(redacted(fields.values)).decode() if message is None else message
+
+
+def _stack_trace(fields: Fields) -> str | None:
+    """The first stack trace. One that is no text is kept in the row's JSON, too: it may say more."""
+    values = fields.values
+    for name in STACK_FIELDS:
+        text = trace_text(redacted(values[name])) if name in values else None
+        if text is not None:
+            if type(values[name]) is str:
+                del values[name]
+            return text
+    for name in _ERROR_OBJECTS:
+        inner = values.get(name)
+        if type(inner) is dict and type(inner.get("stack")) is str:
+            return redacted_text(inner.pop("stack"))
+    return None
 
 
 def _severity(fields: Fields) -> Severity | None:

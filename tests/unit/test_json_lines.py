@@ -241,7 +241,15 @@ def test_a_missing_level_is_info_but_a_stack_trace_is_an_error() -> None:
 @pytest.mark.parametrize("name", ["stack_trace", "exception", "traceback", "stack"])
 def test_stack_traces(name: str) -> None:
     assert record(event="x", **{name: "Traceback …"}).stack_trace == "Traceback …"
-    assert record(event="x", **{name: [{"frames": []}]}).context == {name: [{"frames": []}]}
+    structured = record(
+        event="x",
+        **{name: [{"exc_type": "ValueError", "exc_value": "7", "frames": [{"filename": "a.py", "lineno": 3}]}]},
+    )
+    assert structured.stack_trace == "ValueError: 7\n  at ? (a.py:3)"
+    assert structured.context is not None
+    assert structured.context[name][0]["exc_type"] == "ValueError", "and whole in the row's JSON"
+    assert record(event="x", **{name: None}).stack_trace is None
+    assert record(event="x", **{name: []}).context == {name: []}
 
 
 def test_the_message_is_the_first_text_of_event_message_msg_and_else_the_line() -> None:
