@@ -22,6 +22,7 @@ OVERRIDABLE = frozenset({"station", "host", "pid"})
 
 _DEEPEST = 32  # the reader refuses more than 64
 _MOST_VALUES = 20_000
+_DEPTH_LOOKED_AT, _MOST_LOOKED_AT = 3, 64
 _LONGEST_BODY_BYTES = LONGEST_LINE_BYTES - 4096  # leaves room for the origin
 _SHORTER_AND_SHORTER = (65_536, 4096, 256, 16)
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -68,7 +69,7 @@ def body(level: str, event: Mapping[str, Any]) -> bytes:
     for name, value in event.items():
         kind = type(value)
         if not (kind is str or kind is int or kind is bool or value is None):
-            value = value if kind is float and math.isfinite(value) else plain(value)  # noqa: PLW2901 (hot loop)
+            value = value if _is_json(value, _DEPTH_LOOKED_AT) else plain(value)  # noqa: PLW2901 (hot loop)
         fields[name] = value
     try:
         encoded = _encode(fields)
@@ -79,6 +80,28 @@ def body(level: str, event: Mapping[str, Any]) -> bytes:
             break
         encoded = _encode(plain(fields, longest_text=longest_text))
     return encoded[1:-1]
+
+
+def _is_json(value: Any, depth: int) -> bool:
+    """Whether the encoder writes the value as it is: a small one of JSON's own types. A cheap yes for most values."""
+    kind = type(value)
+    if kind is float:
+        return math.isfinite(value)
+    if kind is dict:
+        items = value.values()
+        if not all(type(name) is str for name in value):
+            return False
+    elif kind is list:
+        items = value
+    else:
+        return False
+    if not depth or len(value) > _MOST_LOOKED_AT:
+        return False
+    for item in items:
+        kind = type(item)
+        if not (kind is str or kind is int or kind is bool or item is None or _is_json(item, depth - 1)):
+            return False
+    return True
 
 
 def line(time_ns: int, said: bytes, origin_of_run: bytes, seq: int) -> bytes:

@@ -27,6 +27,7 @@ _ROTATION_RETRY_SECONDS = (0.05, 30.0)  # at first, doubled each time, and at mo
 _MOST_ATTEMPTS = 16
 _NO_LOCKS = (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
 _DEAD_DESCRIPTOR = (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV)
+_SHARED_AT_ONCE = fcntl.LOCK_SH | fcntl.LOCK_NB
 _OPEN_FLAGS = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
 
@@ -71,7 +72,8 @@ class LineFile:
             Whether it is in the file.
         """
         try:
-            self._append(line)
+            if not self._append_at_once(line):
+                self._append(line)
         except OSError as error:
             self._failed(error)
             return False
@@ -88,6 +90,39 @@ class LineFile:
             with contextlib.suppress(OSError):
                 os.close(fd)
 
+    def _append_at_once(self, line: bytes) -> bool:
+        """Do the usual case in as few steps as can be; False, and nothing done, where it is not the usual one.
+
+        As `_append`: nobody rotates, the path names the open file, which has room and ends with a line end.
+        """
+        if self._fd < 0:
+            return False
+        try:
+            fcntl.flock(self._fd, _SHARED_AT_ONCE)
+            status = os.stat(self._path_text)
+        except OSError:
+            self._unlock()
+            return False
+        try:
+            size = status.st_size
+            if (
+                (status.st_dev, status.st_ino) != self._identity
+                or (self._max_bytes and size + len(line) > self._max_bytes)
+                or (size and size != self._own_end and not self._ends_with_line_end(size))
+            ):
+                return False
+            self._write(line, size)
+            return True
+        finally:
+            self._unlock()
+
+    def _write(self, line: bytes, size: int) -> None:
+        self._own_end = None
+        written = os.write(self._fd, line)
+        if written < len(line):
+            raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes could be written")
+        self._own_end = size + written
+
     def _append(self, line: bytes) -> None:
         size = self._place_for(len(line))
         try:
@@ -99,11 +134,7 @@ class LineFile:
                 size = os.fstat(self._fd).st_size
                 if size and not self._ends_with_line_end(size):
                     line = b"\n" + line
-            self._own_end = None
-            written = os.write(self._fd, line)
-            if written < len(line):
-                raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes could be written")
-            self._own_end = size + written
+            self._write(line, size)
         finally:
             self._unlock()
 

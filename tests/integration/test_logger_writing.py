@@ -1,6 +1,7 @@
 """`RadioLogger` as a service uses it: each method's line, order and completeness, forks, and what it loads."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import threading
 import time
 from collections import UserDict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -267,6 +269,64 @@ def test_a_forked_child_is_a_run_of_its_own(config: LoggingConfig) -> None:
         assert [line["seq"] for line in of_run] == list(range(1, len(of_run) + 1))
         assert len({(line["pid"], line["metric_name"]) for line in of_run}) == 1
     assert sorted(len(of_run) for of_run in runs.values())[:10] == [20] * 10
+
+
+def write_as_a_child(radio: RadioLogger, count: int) -> None:
+    for number in range(count):
+        radio.log_metric("child", number)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing_gives_each_child_a_run_of_its_own(config: LoggingConfig, method: str) -> None:
+    context: Any = multiprocessing.get_context(method)
+    radio = RadioLogger(config)
+    radio.log_metric("parent", 0)
+    children = [context.Process(target=write_as_a_child, args=(radio, 20)) for _ in range(3)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [0, 0, 0]
+    radio.log_metric("parent", 1)
+    radio.close()
+    runs: dict[str, list[tuple[int, str]]] = {}
+    for line in lines(radio):
+        runs.setdefault(line["run_id"], []).append((line["seq"], line["metric_name"]))
+    of_children = [[(number, "child") for number in range(1, 21)]] * 3
+    assert sorted(runs.values(), key=len) == [[(1, "parent"), (2, "parent")], *of_children]
+
+
+class _Hostile:
+    def __repr__(self) -> str:
+        raise RuntimeError("no text for you")
+
+
+def test_values_that_json_does_not_know_become_text_whatever_they_do(config: LoggingConfig) -> None:
+    cycle: dict[str, Any] = {"a": 1}
+    cycle["self"] = cycle
+    context: dict[Any, Any] = {
+        "at": datetime(2026, 11, 22, tzinfo=UTC), "price": Decimal("1.10"), "raw": b"\xff", "path": Path("/srv"),
+        "error": ValueError("bad"), "nan": float("nan"), "nested": [{"inf": float("inf")}], "cycle": cycle,
+        "hostile": _Hostile(), "in a list": [_Hostile()], "set": {1}, 7: "a key that is no text", "lone": ["\ud800"],
+        "huge": [10**5000],
+    }  # fmt: skip
+    with RadioLogger(config) as radio:
+        radio.log_error("encoder", "error", "broken", context)
+        radio.log.error("broken", **{str(name): value for name, value in context.items()})
+        radio.log_metric("m", float("nan"), metadata=context)
+    error, plain, metric = lines(radio)
+    said = error["context"]
+    assert (said["at"], said["price"], said["path"], said["error"]) == (
+        "2026-11-22T00:00:00+00:00", "1.10", "/srv", "ValueError: bad",
+    )  # fmt: skip
+    assert (said["nan"], said["nested"], said["7"], said["lone"]) == (
+        "nan", [{"inf": "inf"}], "a key that is no text", ["\ufffd"],
+    )  # fmt: skip
+    assert said["cycle"] == {"a": 1, "self": "(cycle)"}
+    assert "RuntimeError" in said["hostile"]
+    assert {name: plain[name] for name in said} == said
+    assert metric["metric_value"] == "nan"
+    assert radio.failed_lines == 0
 
 
 def test_a_signal_handler_may_log_while_a_line_is_written(config: LoggingConfig) -> None:
