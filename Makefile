@@ -11,7 +11,7 @@ run: export RADIOLOG_STATION := Nightdrive FM
 run: export RADIOLOG_TIME_ZONE := Europe/Berlin
 endif
 
-.PHONY: run test check lint soak mutants bench sample-report lock clean
+.PHONY: run test check lint soak mutants writers bench sample-report lock clean
 
 run: $(VENV)/.runtime
 	@$(BIN)/radiolog once --quiet $(LOGS)
@@ -35,6 +35,10 @@ soak: $(VENV)/.dev
 
 mutants: $(VENV)/.dev
 	@cd tests && ../$(BIN)/python -m soak.mutants
+
+# Eight processes of RadioLogger, 50,000 lines each, killed at random. WRITERS_LINES, WRITERS_SEED.
+writers: $(VENV)/.dev
+	WRITERS_LINES=$${WRITERS_LINES:-50000} $(BIN)/pytest -n 0 -s tests/acceptance/test_writers.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
