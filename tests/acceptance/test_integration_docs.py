@@ -105,6 +105,21 @@ def test_the_example_lines_are_what_they_are_said_to_be(tmp_path: Path) -> None:
     )
 
 
+def test_the_lines_of_text_are_what_they_are_said_to_be(tmp_path: Path) -> None:
+    (lines,) = examples("log-format.md", "text").values()
+    (tmp_path / "player.log").write_text(lines)
+    result = subprocess.run([COMMAND, "parse", str(tmp_path / "player.log")], capture_output=True, text=True, check=True)
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(event["severity"], event["message"]) for event in events] == [
+        ("warning", lines.splitlines()[0]),
+        ("error", "StopIteration"),
+        ("error", "<3>no source is left"),
+        ("info", "the next show is late"),
+    ]
+    assert events[0]["timestamp"] == "2026-11-24T02:00:00.123000Z"
+    assert events[1]["stack_trace"].startswith("Traceback")
+
+
 def test_the_tables_name_every_method_of_radio_logger() -> None:
     text = (ROOT / "docs" / "integration.md").read_text()
     public = [name for name in dir(RadioLogger) if not name.startswith("_")]
