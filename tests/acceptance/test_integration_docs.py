@@ -108,7 +108,9 @@ def test_the_example_lines_are_what_they_are_said_to_be(tmp_path: Path) -> None:
 def test_the_lines_of_text_are_what_they_are_said_to_be(tmp_path: Path) -> None:
     (lines,) = examples("log-format.md", "text").values()
     (tmp_path / "player.log").write_text(lines)
-    result = subprocess.run([COMMAND, "parse", str(tmp_path / "player.log")], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [COMMAND, "parse", str(tmp_path / "player.log")], capture_output=True, text=True, check=True
+    )
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert [(event["severity"], event["message"]) for event in events] == [
         ("warning", lines.splitlines()[0]),
