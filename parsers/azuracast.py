@@ -10,6 +10,7 @@ Fields as AzuraCast's API has them. Old versions lack some, others write numbers
 
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
+from itertools import islice
 from typing import Any
 
 from parsers import timestamps
@@ -29,7 +30,7 @@ _NUMBERED = ("run_id", "seq")
 _SONG = {"artist": "artist", "title": "title", "album": "album", "id": "azuracast_song_id"}
 _MOST_STATIONS = 256
 _LONGEST_NAME = 128
-_MOST_PLAYS = 64  # of one station; a payload's history has five unless it was configured otherwise
+_MOST_PLAYS, _MOST_REPAIRED = 64, 32  # of one station; a history has five unless it was configured otherwise
 # Of two lines that say the same play, the database keeps the one whose metadata sorts first: `via` sorts behind every
 # other field, so a play that was seen on air keeps what only that payload knew.
 _REPAIRED = {"via": "song_history"}
@@ -42,7 +43,7 @@ def find(values: Json) -> list[Json]:
     """
     if _is_payload(values):
         return [values]
-    found = list(_inside(values, _DEEPEST))
+    found = list(islice(_inside(values, _DEEPEST), _MOST_STATIONS))
     return [] if found and _says_more(values) else found
 
 
@@ -153,7 +154,8 @@ class _Station:
         on_air = bool(_number(playing, "sh_id"))
         found = self._play(fields, playing, said_at, _live(payload, playing)) if on_air else []
         history = payload.get("song_history")
-        for past in reversed(history if type(history) is list else []):
+        recent = history[:_MOST_REPAIRED] if type(history) is list else []  # the newest comes first
+        for past in reversed(recent):
             if type(past) is dict and past.get("played_at"):
                 found += self._play(fields, past, None, dict(_REPAIRED))
         if not on_air:

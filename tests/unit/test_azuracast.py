@@ -232,6 +232,15 @@ def test_an_event_of_its_own_stays_one(said: dict[str, Any]) -> None:
     assert getattr(event, "play_id", None) is None
 
 
+def test_one_line_cannot_become_thousands_of_rows() -> None:
+    file = File()
+    history = tuple(played(number + 1, BEGAN + number, "x") for number in range(3000))
+    assert len(file.says({"event": "x", "nowplaying": [payload(4000, history)] * 3})) == 35
+    assert [event.kind for event in file.says({"event": "x", "nowplaying": [payload(4000, history)]})] == ["log"]
+    flood = [{**payload(number + 1), "station": {"shortcode": str(number)}} for number in range(1000)]
+    assert len(file.says({"event": "x", "nowplaying": flood})) == 256 * 3
+
+
 def test_what_is_remembered_is_bounded_and_holds_no_secret() -> None:
     file = File()
     for number in range(400):
