@@ -113,9 +113,9 @@ class Stations:
         for payload in payloads:
             named = payload.get("station")
             shortcode = str(named.get("shortcode") or "") if type(named) is dict else ""
-            own = {**fields, "station": shortcode} if shortcode else fields
-            if "station" in fields and len(payloads) == 1:
-                own = fields
+            own = fields
+            if shortcode and ("station" not in fields or len(payloads) > 1):
+                own = {**fields, "station": shortcode}
             found += self._station(str(own.get("station", ""))).read(own, payload, said_at, zone)
         if found:
             found[0] = {**found[0], **numbered(values)}
