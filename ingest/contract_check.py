@@ -64,7 +64,7 @@ class ContractCheck:
         head: its first bytes, up to `HEAD_BYTES`.
         is_whole: whether the head is all there is.
         parser_name: the parser to use; None to find out.
-        settings: by_glob, zone, min_severity and max_line_bytes of the configuration.
+        settings: what of the configuration counts.
 
     Attributes:
         parser: the parser's name.
@@ -90,7 +90,8 @@ class ContractCheck:
             max_line_bytes=settings.max_line_bytes,
         )
         context = FileContext(0, path, "", "", "", self.parser, 0, settings.min_severity)
-        self._builder = BatchBuilder(context, EncoderTracker(None, interval_seconds=0))
+        tracker = EncoderTracker(None, interval_seconds=settings.progress_interval_seconds)
+        self._builder = BatchBuilder(context, tracker)
         self._arrival = Arrival(settings.now, live=True, mtime=settings.now)
         self._numbers: dict[int, int] = {}  # of this chunk's lines, and of lines that the parser holds
         self._said_no_json = False
@@ -206,6 +207,7 @@ class CheckSettings(NamedTuple):
     zone: tzinfo
     min_severity: Severity
     max_line_bytes: int
+    progress_interval_seconds: float
     now: datetime
 
 

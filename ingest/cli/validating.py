@@ -172,7 +172,7 @@ def _checked(path: str, parser: str | None, config: "LoggingConfig", told: _Told
 
     settings = CheckSettings(
         config.parser_by_glob, ZoneInfo(config.time_zone), Severity(config.min_level), config.max_line_bytes,
-        datetime.now(UTC),
+        config.progress_interval_seconds, datetime.now(UTC),
     )  # fmt: skip
     check, head, done = None, b"", 0
     for chunk, total in _chunks(path):

@@ -16,7 +16,7 @@ from parsers.json_lines import JsonLinesParser
 from parsers.lines import LineSplitter
 
 AT = "2026-11-22T03:12:07Z"
-SETTINGS = CheckSettings((), UTC, Severity.WARNING, 4096, datetime(2026, 11, 22, 4, tzinfo=UTC))
+SETTINGS = CheckSettings((), UTC, Severity.WARNING, 4096, 10.0, datetime(2026, 11, 22, 4, tzinfo=UTC))
 
 
 def check_of(data: bytes, path: str = "a.log", chunk: int = 0) -> tuple[ContractCheck, list[Finding]]:
