@@ -23,7 +23,7 @@ from parsers.json_events import MESSAGE_FIELDS, READERS, RESERVED_EVENTS
 from parsers.json_fields import FULL, NOTES
 from parsers.json_lines import JsonLinesParser
 from parsers.plain_text import MAX_HELD_LINES
-from parsers.redact import redact_bytes, redact_json
+from parsers.redact import redact, redact_bytes, redact_json
 from parsers.registry import HEAD_BYTES, choose, create
 
 _EXCERPT_BYTES = 300
@@ -149,7 +149,8 @@ class ContractCheck:
 
     def _event(self, parsed: Parsed, offset: int, line: RawLine | None) -> Iterator[Finding]:
         if isinstance(parsed, Rejected):
-            excerpt = redact_bytes(line.data)[:_EXCERPT_BYTES].decode("utf-8", "replace") if line else ""
+            kept = parsed.kept if parsed.kept is not None or line is None else line.data
+            excerpt = redact_bytes(kept or b"")[:_EXCERPT_BYTES].decode("utf-8", "replace")
             code = OF_REASON.get(parsed.reason, parsed.reason)
             yield self._finding(offset, code, parsed.detail, excerpt)
             return
@@ -177,8 +178,8 @@ class ContractCheck:
         self.forms[form or ("azuracast" if is_payload else "the contract")] += 1
         if redact_json(values) != values:
             yield self._finding(line.start, "secret", "something that looks like a secret")
-        if kind is not None and kind not in READERS:
-            yield self._finding(line.start, "unknown_kind", f"kind {str(kind)[:60]!r}")
+        if kind is not None and (type(kind) is not str or kind not in READERS):
+            yield self._finding(line.start, "unknown_kind", f"kind {redact(str(kind))[:60]!r}")
         if type(event) is str and event not in RESERVED_EVENTS and "kind" not in values:
             meant = _RESERVED.get(_NOT_A_LETTER.sub("", event.lower()))
             if meant is not None:

@@ -56,6 +56,7 @@ FOUND: list[tuple[Any, set[str]]] = [
     ({"event": "x", "timestamp": "2026-11-22 03:12:07"}, {"no_zone"}),
     (line(event="x", level="loud"), {"unknown_level"}),
     (line(event="x", kind="music"), {"unknown_kind"}),
+    (line(event="x", kind=["metric"]), {"unknown_kind"}),
     (line(event="track-started", title="T"), {"almost_reserved"}),
     (line(event="TrackEnded"), {"almost_reserved"}),
     (line(a=1), {"unknown_form"}),
