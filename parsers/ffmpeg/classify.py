@@ -10,6 +10,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from parsers.ffmpeg import templates, templates_media
+from parsers.ffmpeg.source_table import severity_in_source
 from parsers.ffmpeg.templates import Row
 from parsers.template import template_of
 
@@ -48,6 +49,26 @@ REASONS: dict[str, tuple[str, int | None]] = {
     "Out of memory": ("resources", 244),
     "Too many open files": ("resources", 232),
     "Resource temporarily unavailable": ("resources", 245),
+    "No such process": ("other", 253),
+    "Interrupted system call": ("exit", 252),
+    "Bad file descriptor": ("other", 247),
+    "Bad address": ("other", 242),
+    "File exists": ("output", 239),
+    "Inappropriate ioctl for device": ("input", 231),
+    "File too large": ("resources", 229),
+    "Illegal seek": ("other", 227),
+    "Numerical argument out of domain": ("other", 223),
+    "Numerical result out of range": ("other", 222),
+    "File name too long": ("config", 220),
+    "Message too long": ("network", 166),
+    "Protocol not supported": ("network", 163),
+    "Transport endpoint is not connected": ("network", 149),
+    "Operation now in progress": ("network", 141),
+    "Buffer too small": ("codec", 190),
+    "Bug detected": ("other", 190),
+    "Internal bug, also see AVERROR_BUG2": ("other", 190),
+    "Experimental feature": ("codec", 88),
+    "Exit requested": ("exit", 0),
     "Device or resource busy": ("resources", 240),
     "No such device": ("resources", 237),
     "Function not implemented": ("codec", 218),
@@ -104,7 +125,9 @@ _FAILURE = re.compile(
     re.IGNORECASE,
 )
 # What libraries print to stderr themselves, past FFmpeg's log: FFmpeg repeats in its own words what matters of it.
-_FOREIGN_LIBRARY = re.compile(r"x26[45] \[\w+\]: ")
+_FOREIGN_LIBRARY = re.compile(
+    r"x26[45] \[\w+\]: |Svt\[\w+\]: |ALSA lib |Fontconfig (?:warning|error): |libva (?:info|error): |libvulkan|MESA"
+)
 _CATEGORY_BY_COMPONENT = (
     (re.compile(r"^(?:tcp|udp|rtmp\w*|http|srt|rtsp|rtp|hls|async|icecast)$"), "network"),
     (re.compile(r"^(?:tls|https|rtmps)$"), "tls"),
@@ -126,7 +149,9 @@ class Verdict(Struct, frozen=True, gc=False):
     template: str
 
 
-def classify(message: str, component: tuple[str, ...], level: str | None, *, running: bool, debug: bool) -> Verdict:
+def classify(
+    message: str, component: tuple[str, ...], level: str | None, *, running: bool, debug: bool, ran: bool = False
+) -> Verdict:
     """Find severity, category, effect and template of a message.
 
     Args:
@@ -135,12 +160,13 @@ def classify(message: str, component: tuple[str, ...], level: str | None, *, run
         level: the label that the line carried, which wins over every table; None without one.
         running: the session has made progress: a failed URL no longer means a failed start.
         debug: the log shows debug lines.
+        ran: the session has made progress at some time, though it may be over now.
     """
     severity, source, category, effect, depth = _looked_up(message, component, running, debug)
     if level is not None:
         severity, source = level, "level"
-        if effect == "unknown" and level in ("panic", "fatal"):
-            effect = "fatal_run" if running else "fatal_start"
+    if effect == "unknown" and severity in ("panic", "fatal"):
+        effect = "fatal_run" if ran else "fatal_start"
     return Verdict(severity, source, category, effect, depth, template_of(message))
 
 
@@ -158,6 +184,10 @@ def _looked_up(message: str, component: tuple[str, ...], running: bool, debug: b
     if ended is not None and not component:
         return "error", "template", _reason_category(message) or "other", "degraded" if running else "fatal_start", 1
     category = _component_category(component)
+    said_in_source = severity_in_source(message)
+    if said_in_source is not None:
+        depth = 1 if said_in_source in ("fatal", "error") else 0
+        return said_in_source, "template", _reason_category(message) or category, "unknown", depth
     if debug:
         return "debug", "guess", category, "unknown", 0
     if ended is not None:

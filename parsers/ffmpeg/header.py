@@ -22,6 +22,7 @@ _SECTION_DATA = re.compile(
     r"  (?:  |Stream #|Duration: |Metadata:|Side data|Chapters|Program |No Program|Stream group)"
 )
 _SUMMARY = re.compile(r"video: ?\d+[kK]i?B .*muxing overhead")
+_NO_STREAMS = re.compile(r"Output file (?:#\d{1,4} )?does not contain any stream$")
 _PRESS = re.compile(r"Press \[q\] to stop|Press ctrl-c to stop")
 _LONGEST_NAME_LINES = 16
 _MOST_ITEMS = 64
@@ -73,7 +74,8 @@ def open_section(session: Session, file: File, redacted: str) -> None:
         redacted: the whole line without secrets, from which the URL is taken.
     """
     items = session.inputs if file.kind == "input" else session.outputs
-    session.section, session.item, session.streams_seen = file.kind, -1, False
+    session.section, session.item, session.metadata_seen = file.kind, -1, False
+    session.streams_seen = file.form == "ffmetadata"  # which has none
     session.open_name_lines = 0 if file.closed else _LONGEST_NAME_LINES
     if len(items) < _MOST_ITEMS and all(item["index"] != file.number for item in items):
         shown = try_parse_file(redacted)
@@ -107,6 +109,7 @@ def take_section_line(session: Session, text: str) -> bool:
     if session.section == "mapping" and len(session.mapping) < _MOST_ITEMS:
         session.mapping.append(text.strip())
     elif session.section in ("input", "output"):
+        session.metadata_seen = session.metadata_seen or text == "  Metadata:"
         if text.startswith("  Duration: "):
             session.streams_seen = True
         _take_stream(session, text)
@@ -126,7 +129,14 @@ def take_name_line(session: Session, text: str) -> bool:
 
 def in_untrusted_metadata(session: Session) -> bool:
     """Whether the open section still prints its own metadata, between which nobody else is expected to write."""
-    return session.section in ("input", "output") and not session.streams_seen
+    if session.section == "output":
+        return session.metadata_seen and not session.streams_seen
+    return session.section == "input" and not session.streams_seen
+
+
+def is_end_of_output(text: str) -> bool:
+    """Whether it is the message with which FFmpeg breaks off the section of an output without streams."""
+    return _NO_STREAMS.match(text) is not None
 
 
 def is_section_data(text: str) -> bool:

@@ -25,7 +25,7 @@ _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 _HOST_AND_UNIT = re.compile(r"([\w.-]{1,255}) [\w.@/+-]{1,128}(?:\[(\d{1,10})\])?: ")
 _CLOCK = re.compile(r"(\d\d:\d\d:\d\d\.\d{3}) ")
-_CONTEXT = re.compile(r"\[([^\]@\n]{1,200}) @ (?:0x)?[0-9a-fA-F]{1,16}\] ?")
+_CONTEXT = re.compile(r"\[([^\]@\n]{0,200}) @ (?:0x)?[0-9a-fA-F]{1,16}\] ?")
 _LEVEL = re.compile(r"\[(" + "|".join(LEVELS) + r")\] ?")
 _REPEATED = re.compile(r"    Last message repeated (\d{1,9}) times$")
 # Colours of libavutil/log.c: 16 colours (bold or underline; foreground), 256 colours (foreground).

@@ -283,9 +283,11 @@ class FfmpegParser:
         now = self._tracker.open
         # Inputs are described before other threads run: whatever looks like their message there is part of a name.
         suspect = now is not None and header.in_untrusted_metadata(now) and (not component or now.section == "input")
-        running = now is not None and now.running and not now.over
+        suspect = suspect and not (now is not None and now.section == "output" and header.is_end_of_output(text))
+        ran = now is not None and now.running
+        running = ran and now is not None and not now.over
         debug = now is not None and now.debug
-        verdict = classify(text, component, token.level, running=running, debug=debug)
+        verdict = classify(text, component, token.level, ran=ran, running=running, debug=debug)
         speaker = None
         if not suspect:
             speaker = self._tracker.for_message(line, token, raw, verdict)

@@ -14,6 +14,7 @@ from parsers.events import FfmpegProgress, FfmpegSessionEnded, FfmpegSessionStar
 from parsers.ffmpeg.classify import Verdict, exit_status_of, reason_of
 
 _TASK_CODE = re.compile(r"Task finished with error code: (-\d{1,10}) ")
+_DECLINED = re.compile(r"File '.*' already exists\. Exiting|Not overwriting - exiting")
 _MAPPED_STREAM = re.compile(r"-> (?:Stream )?#(\d{1,4}):(\d{1,5})")
 _STATS_BEFORE_GIVING_UP_ON_HEADER = 20
 _MOST_SUMMARIES = 32
@@ -35,6 +36,7 @@ class Session(Struct):
         section: where in the header we are: banner, command, input, output, mapping, or empty.
         item: index in `inputs` or `outputs` of the open section; -1 outside.
         streams_seen: the open section has shown a stream, so that its own metadata is over.
+        metadata_seen: the open section has shown the head of its metadata.
         open_name_lines: lines for which an unterminated file name may still go on; 0 when none is open.
         announced, ended: the events have been given out.
         final: the last statistics line was seen. over: nothing but trailing lines can follow.
@@ -56,6 +58,7 @@ class Session(Struct):
     section: str = ""
     item: int = -1
     streams_seen: bool = False
+    metadata_seen: bool = False
     open_name_lines: int = 0
     announced: bool = False
     ended: bool = False
@@ -150,7 +153,8 @@ def _end_kind(session: Session) -> str:
         # Without a header, info lines are hidden, and with them "Conversion failed!": then the errors must tell.
         return "failed" if session.cause is not None and not session.outputs else "finished"
     # No last statistics line: a failure explains it where one was printed; else somebody took the process away.
-    if session.cause is not None:
+    # One that never got as far as statistics, and whose last words were an error, will have ended by it.
+    if session.cause is not None or (session.worst is not None and not session.running):
         return "failed"
     return "finished" if session.trailer else "killed"
 
@@ -163,9 +167,11 @@ def _exit_guess(session: Session, kind: str) -> int | None:
             return 123
         if session.running:
             return 255
-        return None if session.modern is None else (0 if session.modern else 1)
+        return None if session.modern is None else ((session.exit_status or 0) if session.modern else 1)
     if kind != "failed" or session.modern is None:
         return None
+    if session.modern and session.cause is not None and _DECLINED.match(session.cause.message):
+        return 0
     if session.cause is not None and session.cause.message.startswith("Decode error rate "):
         return 69
     if not session.modern:

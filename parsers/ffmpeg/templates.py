@@ -61,7 +61,7 @@ TRANSPORT: Final[tuple[Row, ...]] = (
     (r"Failed to reconnect at ", "error", "network", "degraded", 2),
     (r"keepalive request failed for ", "warning", "network", "transient", 1),
     (r"Unable to open (?:key file|resource)", "error", "network", "degraded", 2),
-    (r"Failed to open segment ", "warning", "network", "degraded", 2),
+    (r"Failed to open segment (?:\d+ )?of playlist ", "warning", "network", "degraded", 2),
     (r"Failed to reload playlist ", "warning", "network", "degraded", 2),
     (r"skipping \d+ segments ahead, expired from playlists", "warning", "network", "degraded", 2),
 )
@@ -69,14 +69,15 @@ TRANSPORT: Final[tuple[Row, ...]] = (
 OUTPUT: Final[tuple[Row, ...]] = (
     (r"Error opening output files:", "fatal", "output", "consequence", 0),
     (r"Error opening input files:", "fatal", "input", "consequence", 0),
-    (r"Error opening (?:output|decoder) file .*\.$", "error", "output", "consequence", 0),
-    (r"Error opening input file .*\.$", "error", "input", "consequence", 0),
+    (r"Error opening (?:output|decoder) file .*(?:\.|\*\*\*)$", "error", "output", "consequence", 0),
+    (r"Error opening input file .*(?:\.|\*\*\*)$", "error", "input", "consequence", 0),
     (r"Error opening output ", "fatal", "output", "fatal_start", 1),
     (r"Error opening input: ", "error", "input", "fatal_start", 1),
     (r"Error parsing options for (?:output|input) file ", "error", "config", "consequence", 0),
     (r"Error (?:parsing global options|splitting the argument list): ", "fatal", "config", "consequence", 0),
     (r"Error initializing the muxer for ", "fatal", "output", "fatal_start", 1),
     (r"Error initializing complex filters", "fatal", "filter", "consequence", 0),
+    (r"Error binding filtergraph inputs/outputs: ", "fatal", "filter", "consequence", 0),
     (r"Error configuring (?:complex )?filter ?graph", "error", "filter", "fatal_start", 1),
     (r"Error selecting an encoder", "fatal", "codec", "consequence", 0),
     (r"av_interleaved_write_frame\(\): No space left", "error", "resources", "fatal_run", 2),
@@ -100,7 +101,7 @@ OUTPUT: Final[tuple[Row, ...]] = (
     (r"Nothing was written into output file", "error", "output", "consequence", 0),
     (r"Output file is empty, nothing was encoded", "warning", "output", "warning", 1),
     (r"Output file does not contain any stream", "error", "config", "fatal_start", 2),
-    (r"Output file #\d+ does not contain any stream", "fatal", "config", "fatal_start", 2),
+    (r"Output file #\d+ does not contain any stream", "error", "config", "fatal_start", 2),
     (r"Too many packets buffered for output stream", "error", "output", "fatal_run", 2),
     (r"Failed to update header with correct (?:duration|filesize)\.", "warning", "output", "benign", 0),
     (r"Audio codec '.*' not compatible with FLV", "error", "codec", "fatal_start", 2),
@@ -124,7 +125,7 @@ OUTPUT: Final[tuple[Row, ...]] = (
     (r"Unable to (?:choose an output format|find a suitable output format) for ", "error", "config", "fatal_start", 2),
     (r"Requested output format .* is not (?:a suitable|known)", "error", "config", "fatal_start", 2),
     (r"buffer underflow st=", "error", "output", "degraded", 1),
-    (r"packet too large, ignoring buffer limits", "warning", "output", "degraded", 1),
+    (r"packet too large, ignoring buffer limits", "error", "output", "degraded", 1),
     (r"VBV buffer size not set, using default size", "warning", "config", "warning", 0),
     (r"Error opening \S+: ", "error", "output", "transient", 2),
     (r"Opening '.*' for (?:writing|reading)", "info", "other", "benign", 0),
@@ -145,7 +146,7 @@ PROCESS: Final[tuple[Row, ...]] = (
 
 # What `-loglevel verbose` adds: words such as "0 decode errors" must not be taken for errors.
 VERBOSE: Final[tuple[Row, ...]] = (
-    (r" *(?:Input|Output) (?:file|stream) #\d", "verbose", "other", "benign", 0),
+    (r" *(?:Input|Output) (?:file|stream) #\d+(?!.*(?:not mapped|contain any))", "verbose", "other", "benign", 0),
     (r"ChannelElement \S+ missing", "verbose", "codec", "degraded", 0),
     (r" *Total: \d+ packets", "verbose", "other", "benign", 0),
     (r"\d+ frames successfully decoded, ", "verbose", "codec", "benign", 0),
