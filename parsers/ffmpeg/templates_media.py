@@ -85,6 +85,7 @@ CODEC: Final[tuple[Row, ...]] = (
     (r"Possible (?:presets|tunes):", "info", "config", "benign", 0),
     (r"(?:width|height) not divisible by ", "error", "codec", "fatal_start", 2),
     (r"\d+ frames left in the queue on closing", "warning", "codec", "benign", 0),
+    (r"Frame size: \d+x\d+; pixel format: ", "error", "codec", "consequence", 0),
     (r"VBV underflow", "warning", "codec", "warning", 1),
     # x264's own, which FFmpeg's source does not hold
     (r".{3,80} > level limit \(", "warning", "codec", "warning", 0),
