@@ -48,9 +48,7 @@ class Attention:
         if follower.stamp is not None and follower.stamp != stamp:
             self._changes.add(follower.path)
         follower.stamp = stamp if at_end else None
-        follower.quiet = (
-            at_end and not follower.checkpoint.held and now_seconds * 1e9 - observed.mtime_ns > MTIME_TICK_NS
-        )
+        follower.quiet = at_end and not follower.waits and now_seconds * 1e9 - observed.mtime_ns > MTIME_TICK_NS
         if at_end:
             self.unread.discard(key)
         else:

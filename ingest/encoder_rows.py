@@ -5,12 +5,14 @@ from typing import Any, NamedTuple
 
 from ingest.batch import Row
 from ingest.encoder_pace import Stall
+from ingest.encoder_session import Sample
 from ingest.line_clock import Arrival, LineClock
-from ingest.sampling import EncoderTracker, Sample
+from ingest.sampling import EncoderTracker
 from parsers.events import (
     FfmpegMessage,
     FfmpegProgress,
     FfmpegSessionEnded,
+    FfmpegSessionResumed,
     FfmpegSessionStarted,
     Severity,
     TimeQuality,
@@ -64,7 +66,7 @@ class EncoderRows:
         """Time and quality of any FFmpeg event, in the order of the file."""
         if isinstance(event, FfmpegSessionStarted):
             timed = self._clock.started(event.session, event.timestamp, event.time_quality, arrival)
-        elif isinstance(event, FfmpegSessionEnded):
+        elif isinstance(event, FfmpegSessionEnded | FfmpegSessionResumed):
             timed = self._clock.ended(event.timestamp, event.time_quality, arrival)
         else:
             timed = self._clock.time_of(event, offset, arrival)
@@ -114,13 +116,21 @@ class EncoderRows:
         """A session is over."""
         self._tracker.ended(event, said.at)
 
-    def take_session(self) -> dict[str, Any] | None:
-        """The row of `stream_sessions` that changed since this was last asked."""
-        session = self._tracker.take_changed_session()
-        if session is None:
-            return None
-        key = f"{self._generation}:{session['session']}"
-        return {**session, "session_key": key, "generation": self._generation, "line_offset": session["session"]}
+    def resumed(self, event: FfmpegSessionResumed) -> None:
+        """A session goes on after all."""
+        self._tracker.resumed(event.session)
+
+    def take_sessions(self) -> list[dict[str, Any]]:
+        """The rows of `stream_sessions` that changed since this was last asked."""
+        return [
+            {
+                **row,
+                "session_key": self._key(row["session"]),
+                "generation": self._generation,
+                "line_offset": row["session"],
+            }
+            for row in self._tracker.take_changed_sessions()
+        ]
 
     # -----------------------------------------------------------------------------------------------------------------
 

@@ -178,6 +178,11 @@ class Follower:
             self._add(self._parser.tick((now - arrival.mtime).total_seconds()), arrival, None)
         return self._build(observed, proof, now, rungs=rungs), at_end
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is held that time alone releases."""
+        return self.checkpoint.held > 0 or self._parser.waits
+
     def tick(self, observed: Observed, now: datetime, idle_seconds: float) -> Batch | None:
         """Let the parser let go of what only waited for a next line. A batch of it moves no byte."""
         if not self._parser.waits:

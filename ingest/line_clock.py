@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
+from msgspec.structs import astuple
+
 from parsers.events import FfmpegMessage, FfmpegProgress, TimeQuality
 from parsers.ffmpeg.encoder_time import DRIFT, Runs, add_up, run_seconds
 
@@ -74,7 +76,7 @@ class LineClock:
         if self._latest is None and not self._pairs:
             return {}
         return {
-            "runs": [self._runs.done, self._runs.current, self._runs.count],
+            "runs": list(astuple(self._runs)),
             "pairs": self._pairs,
             "anchor": self._anchor,
             "end": self._end,
@@ -178,7 +180,7 @@ class LineClock:
     def _look_ahead(self, offset: int, arrival: Arrival) -> None:
         if arrival.bytes_from is None or (self._end is not None and offset < self._end["until"]):
             return
-        ahead = Runs(self._runs.done, self._runs.current, self._runs.count)
+        ahead = Runs(*astuple(self._runs))
         ends = [offset]
 
         def chunks(pieces: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ from parsers.events import (
     FfmpegMessage,
     FfmpegProgress,
     FfmpegSessionEnded,
+    FfmpegSessionResumed,
     FfmpegSessionStarted,
     LogRecord,
     Metric,
@@ -93,6 +94,7 @@ class BatchBuilder:
             FfmpegMessage: self._message,
             FfmpegSessionStarted: self._session_started,
             FfmpegSessionEnded: self._session_ended,
+            FfmpegSessionResumed: self._session_resumed,
         }
         self._overlong: dict[str, Any] | None = None
         self._clear()
@@ -157,7 +159,7 @@ class BatchBuilder:
             read_at: when the bytes were read.
             extra: `rungs`, `gaps` and `raw` of the batch.
         """
-        self._take_session()
+        self._take_sessions()
         states = {"parser": parser_state, **self._encoder.state(), "rejected": self._rejected.state()}
         state = {key: value for key, value in states.items() if value}
         batch = Batch(
@@ -316,7 +318,7 @@ class BatchBuilder:
         return None if metrics or errors else Disposition.FOLDED
 
     def _session_started(self, event: FfmpegSessionStarted, offset: int, arrival: Arrival) -> Disposition:
-        self._take_session()
+        self._take_sessions()
         said = self._said(event, arrival, offset)
         self._encoder.started(event, said)
         self.row_count -= 1
@@ -326,14 +328,20 @@ class BatchBuilder:
     def _session_ended(self, event: FfmpegSessionEnded, offset: int, arrival: Arrival) -> Disposition:
         said = self._said(event, arrival, offset)
         self._encoder.ended(event, said)
-        self._take_session()
+        self._take_sessions()
         self.row_count -= 1
         self._touch(said.station, said.at)
         return Disposition.FOLDED
 
-    def _take_session(self) -> None:
-        session = self._encoder.take_session()
-        if session is not None:
+    def _session_resumed(self, event: FfmpegSessionResumed, offset: int, arrival: Arrival) -> Disposition:
+        said = self._said(event, arrival, offset)
+        self._encoder.resumed(event)
+        self.row_count -= 1
+        self._touch(said.station, said.at)
+        return Disposition.FOLDED
+
+    def _take_sessions(self) -> None:
+        for session in self._encoder.take_sessions():
             self._sessions[session["session_key"]] = session
 
     def _dead_letter(self, rejected: Rejected, outcome: Outcome, arrival: Arrival, line: RawLine | None) -> None:

@@ -23,6 +23,7 @@ from parsers.events import (
     Event,
     FfmpegMessage,
     FfmpegSessionEnded,
+    FfmpegSessionResumed,
     FfmpegSessionStarted,
     Outcome,
     Parser,
@@ -151,7 +152,7 @@ def _alone(parsed: Iterable[Any]) -> Iterator[Event]:
     for event in parsed:
         if isinstance(event, FfmpegMessage):
             yield replace(event, session=None)
-        elif not isinstance(event, FfmpegSessionStarted | FfmpegSessionEnded):
+        elif not isinstance(event, FfmpegSessionStarted | FfmpegSessionEnded | FfmpegSessionResumed):
             yield event
 
 

@@ -10,6 +10,7 @@ from parsers.events import (
     FfmpegMessage,
     FfmpegProgress,
     FfmpegSessionEnded,
+    FfmpegSessionResumed,
     FfmpegSessionStarted,
     Parsed,
     Rejected,
@@ -42,7 +43,7 @@ def to_json_object(parsed: Parsed, line_number: int, offset: int) -> dict[str, A
         body = _own_fields(parsed)
         body["final_progress"] = progress_numbers(parsed.final_progress) if parsed.final_progress else None
         return {**head, **body, **_said(parsed)}
-    if isinstance(parsed, FfmpegSessionStarted | Rejected):
+    if isinstance(parsed, FfmpegSessionStarted | FfmpegSessionResumed | Rejected):
         return {**head, **_own_fields(parsed), **_said(parsed)}
     return {
         **head,

@@ -146,7 +146,7 @@ class FfmpegProgress(_Said, frozen=True, kw_only=True, gc=False):
 
     `bitrate_kbps` and `speed` are averages since the session's start, as FFmpeg prints them. None: FFmpeg printed N/A
     or nothing. `elapsed_seconds`: wall time since the start, printed by FFmpeg 8 and later. `local_time`: as in
-    `FfmpegMessage`.
+    `FfmpegMessage`. `session`: whose it is, said only while several processes write into the file.
     """
 
     kind: ClassVar[str] = "ffmpeg_progress"
@@ -162,6 +162,7 @@ class FfmpegProgress(_Said, frozen=True, kw_only=True, gc=False):
     elapsed_seconds: float | None = None
     final: bool = False
     local_time: str | None = None
+    session: int | None = None
 
 
 class FfmpegMessage(_Said, frozen=True, kw_only=True, gc=False):
@@ -236,6 +237,13 @@ class FfmpegSessionEnded(_Said, frozen=True, kw_only=True, gc=False):
     summary: tuple[str, ...] = ()
 
 
+class FfmpegSessionResumed(_Said, frozen=True, kw_only=True, gc=False):
+    """A session goes on whose end had been concluded from silence, or from another's first line; `session` as there."""
+
+    kind: ClassVar[str] = "ffmpeg_session_resumed"
+    session: int
+
+
 class Rejected(Struct, frozen=True, kw_only=True, gc=False):
     """A line that cannot be an event. It becomes a dead letter: kept, listed, replayable.
 
@@ -262,6 +270,7 @@ Event: TypeAlias = (
     | FfmpegMessage
     | FfmpegSessionStarted
     | FfmpegSessionEnded
+    | FfmpegSessionResumed
 )
 Parsed: TypeAlias = Event | Rejected
 

@@ -15,6 +15,10 @@ from parsers.ffmpeg.stats import HOURS_BELIEVED
 # Of run time that was counted: how much of it may be wrong.
 DRIFT = 0.001
 _OVERLAP_BYTES = 512
+# A line is another process's, whose log goes on beside this one's, when it leaps from here and follows closely there.
+_LEAP_SECONDS = 10.0
+_LEAP_STEPS = 5
+_BESIDE_SECONDS = 60.0
 _STATS = re.compile(
     rb" time= *(\d{1,9}):(\d\d):(\d\d\.\d\d) bitrate=[^\r\n]{0,60}? speed= *(?:(\d[\d.e+]{0,12})x|N/A)"
     rb"(?: elapsed= *(\d{1,9}):(\d\d):(\d\d\.\d\d))?"
@@ -29,11 +33,15 @@ class Runs(Struct):
         done: seconds of the processes before the current one.
         current: seconds of the current one.
         count: how many there were before it.
+        step: from the statistics line before to the last one.
+        beside: run time of a process that may still write beside it; its lines do not count.
     """
 
     done: float = 0.0
     current: float = 0.0
     count: int = 0
+    step: float = 0.0
+    beside: float | None = None
 
     @property
     def position(self) -> float:
@@ -43,10 +51,17 @@ class Runs(Struct):
     def reach(self, seconds: float) -> None:
         """A statistics line says that its process has run for so long. Much less than before: it is another process."""
         if seconds >= self.current:
+            step = seconds - self.current
+            leaps = step > max(_LEAP_SECONDS, _LEAP_STEPS * self.step)
+            if leaps and self.beside is not None and self.beside <= seconds <= self.beside + _BESIDE_SECONDS:
+                self.beside = seconds
+                return
+            self.step = step
             self.current = seconds
         elif seconds < self.current - max(2.0, 0.01 * self.current):
             self.done += self.current
-            self.current = seconds
+            self.beside = self.current
+            self.current, self.step = seconds, 0.0
             self.count += 1
 
 

@@ -25,7 +25,7 @@ _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 _HOST_AND_UNIT = re.compile(r"([\w.-]{1,255}) [\w.@/+-]{1,128}(?:\[(\d{1,10})\])?: ")
 _CLOCK = re.compile(r"(\d\d:\d\d:\d\d\.\d{3}) ")
-_CONTEXT = re.compile(r"\[([^\]@\n]{0,200}) @ (?:0x)?[0-9a-fA-F]{1,16}\] ?")
+_CONTEXT = re.compile(r"\[([^\]@\n]{0,200}) @ (?:0x)?([0-9a-fA-F]{1,16})\] ?")
 _LEVEL = re.compile(r"\[(" + "|".join(LEVELS) + r")\] ?")
 _REPEATED = re.compile(r"    Last message repeated (\d{1,9}) times$")
 # Colours of libavutil/log.c: 16 colours (bold or underline; foreground), 256 colours (foreground).
@@ -57,6 +57,7 @@ class Line(Struct, frozen=True, gc=False):
         pid: the supervisor's process id.
         local_time: a local time without year (`11-23 22:40:42`) or without date (`22:40:42.372`), where the line says
             no better one.
+        pointer: address of the innermost context, which tells processes apart.
     """
 
     text: str
@@ -68,6 +69,7 @@ class Line(Struct, frozen=True, gc=False):
     host: str | None = None
     pid: int | None = None
     local_time: str | None = None
+    pointer: str | None = None
 
 
 def looks_like_text(data: bytes) -> bool:
@@ -91,12 +93,14 @@ def tokenize(data: bytes, zone: tzinfo = UTC) -> Line:
         text, colour = _without_colours(text)
     text, prefix = _without_supervisor(text, zone)
     component: list[str] = []
+    pointer: str | None = None
     at = 0
     while len(component) < _MOST_CONTEXTS:
         found = _CONTEXT.match(text, at)
         if found is None:
             break
         component.append(found.group(1))
+        pointer = found.group(2)
         at = found.end()
     found = _LEVEL.match(text, at)
     level = colour
@@ -106,7 +110,7 @@ def tokenize(data: bytes, zone: tzinfo = UTC) -> Line:
     text = text[at:]
     if _CONTROL.search(text):
         text = _CONTROL.sub("?", text)
-    return Line(text, tuple(component), level, found is not None, *prefix)
+    return Line(text, tuple(component), level, found is not None, *prefix, pointer)
 
 
 def try_parse_repeated(text: str) -> int | None:

@@ -16,6 +16,7 @@ class Memory(Struct):
     Attributes:
         version: of this structure.
         session: the current session, ended or not.
+        aside: sessions without a proven end, whose processes may still write.
         held: the message that waits for the next line.
         last: the message before the current line, to which a repeat marker refers.
         block: the lines of an unfinished `-progress` block.
@@ -24,6 +25,7 @@ class Memory(Struct):
 
     version: int = 1
     session: Session | None = None
+    aside: list[Session] = field(default_factory=list)
     held: Held | None = None
     last: FfmpegMessage | None = None
     block: dict[str, str] = field(default_factory=dict)

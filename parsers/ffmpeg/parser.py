@@ -25,6 +25,7 @@ from parsers.events import (
 )
 from parsers.ffmpeg import header
 from parsers.ffmpeg.classify import classify
+from parsers.ffmpeg.interleaved import silence_that_ends_seconds
 from parsers.ffmpeg.keys import KeyMemory
 from parsers.ffmpeg.lines import Line, looks_like_text, tokenize, try_parse_repeated
 from parsers.ffmpeg.memory import Memory, from_plain, to_plain
@@ -32,7 +33,7 @@ from parsers.ffmpeg.messages import Held, as_data, carries_on, hold, is_repeat, 
 from parsers.ffmpeg.progress_file import add_pair, try_parse_pair
 from parsers.ffmpeg.session import Session, note_message, note_summary
 from parsers.ffmpeg.stats import try_parse_stats
-from parsers.ffmpeg.tracker import SessionTracker
+from parsers.ffmpeg.tracker import SessionTracker, is_mark
 from parsers.json_decode import BOM
 
 _IDLE_ENOUGH_SECONDS = 1.0
@@ -60,7 +61,7 @@ class FfmpegParser:
     def __init__(self, state: dict[str, Any] | None = None, *, zone: tzinfo = UTC, hash_key: bytes = b"") -> None:
         kept = from_plain(state)
         self._zone = zone
-        self._tracker = SessionTracker(kept.session)
+        self._tracker = SessionTracker(kept.session, kept.aside)
         self._held = kept.held
         self._last = kept.last
         self._block = kept.block
@@ -72,6 +73,7 @@ class FfmpegParser:
         return to_plain(
             Memory(
                 session=self._tracker.session,
+                aside=self._tracker.aside,
                 held=self._held,
                 last=self._last,
                 block=self._block,
@@ -99,36 +101,40 @@ class FfmpegParser:
 
     @property
     def waits(self) -> bool:
-        """While a message is held, or a session is over without an end mark."""
+        """While a message is held, a session is over without an end mark, or its silence would come to mean its end."""
         session = self._tracker.open
-        return self._held is not None or (session is not None and session.over)
+        return self._held is not None or (
+            session is not None and (session.over or silence_that_ends_seconds(session) is not None)
+        )
 
     def tick(self, idle_seconds: float) -> Sequence[Outcome]:
-        """Nothing was appended for so long: let go of a held message, and of an end that is already proven."""
+        """Nothing was appended for so long: let go of a held message, of an end that is proven, of who must be gone."""
         if idle_seconds < _IDLE_ENOUGH_SECONDS:
             return []
         self._steady = None
         outcomes = self._release()
         session = self._tracker.open
         if session is not None and session.over:
-            outcomes += self._closed(session)
-        return outcomes
+            self._tracker.close()
+        self._tracker.lose(idle_seconds)
+        return [*outcomes, *self._told()]
 
     def finish(self) -> Sequence[Outcome]:
         """The file is finished: let go of what is held, end the session."""
         self._steady = None
         outcomes = self._release()
-        session = self._tracker.open
-        if session is not None:
-            outcomes += self._closed(session)
+        self._tracker.close_all()
+        outcomes += self._told()
         self._tracker = SessionTracker()
         self._last = None
         self._block = {}
         return outcomes
 
-    def _closed(self, session: Session) -> list[Outcome]:
-        self._tracker.close()
-        return [Outcome(session.start, session.start, None, self._tracker.drain())]
+    def _told(self) -> list[Outcome]:
+        """Events of sessions that no line is the reason for."""
+        events = self._tracker.drain()
+        session = self._tracker.session
+        return [Outcome(session.start, session.start, None, events)] if session is not None and events else []
 
     def _emit(self, line: RawLine, disposition: Disposition, *events: Event | Rejected) -> list[Outcome]:
         """Let go of the held message, then of this line, with the session events that it has proven."""
@@ -163,7 +169,8 @@ class FfmpegParser:
         if session is not None:
             if session.modern is None and session.version is None:
                 session.modern = b"KiB" in line.data or b"elapsed=" in line.data
-            if token is None and session.announced and not session.final and not session.newline_stats:
+            alone = token is None and not self._tracker.aside
+            if alone and session.announced and not session.final and not session.newline_stats:
                 self._steady = session
         return outcomes
 
@@ -177,6 +184,7 @@ class FfmpegParser:
         count = try_parse_repeated(text)
         if count is not None:
             return self._take_repeat(line, token, count)
+        self._tracker.turn_to_speaker(token, is_end=header.is_summary(text) or is_mark(text))
         held = self._held
         if held is not None and not token.component and not token.labelled and carries_on(held, text):
             rest = self._keys.redact(text.rstrip())

@@ -10,7 +10,13 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from parsers.events import FfmpegProgress, FfmpegSessionEnded, FfmpegSessionStarted, TimeQuality
+from parsers.events import (
+    FfmpegProgress,
+    FfmpegSessionEnded,
+    FfmpegSessionResumed,
+    FfmpegSessionStarted,
+    TimeQuality,
+)
 from parsers.ffmpeg.classify import Verdict, exit_status_of, reason_of
 
 _TASK_CODE = re.compile(r"Task finished with error code: (-\d{1,10}) ")
@@ -39,6 +45,9 @@ class Session(Struct):
         metadata_seen: the open section has shown the head of its metadata.
         open_name_lines: lines for which an unterminated file name may still go on; 0 when none is open.
         announced, ended: the events have been given out.
+        lost: it ended without proof, for it fell silent or another one began: a line of its own takes that back.
+        passed_over: statistics lines of others since its last one.
+        pointers: addresses of contexts that it named, the last ones.
         final: the last statistics line was seen. over: nothing but trailing lines can follow.
         has_stats: it prints statistics lines: `-progress` blocks between them say the same again.
         newline_stats: something turned `\\r` into `\\n`: the terminator no longer shows the last statistics line.
@@ -62,6 +71,9 @@ class Session(Struct):
     open_name_lines: int = 0
     announced: bool = False
     ended: bool = False
+    lost: bool = False
+    passed_over: int = 0
+    pointers: list[str] = field(default_factory=list)
     progress_count: int = 0
     has_stats: bool = False
     last: FfmpegProgress | None = None
@@ -142,6 +154,11 @@ def end_event(session: Session) -> FfmpegSessionEnded:
         host=session.host,
         pid=session.pid,
     )
+
+
+def resumed_event(session: Session) -> FfmpegSessionResumed:
+    """The session goes on after all."""
+    return FfmpegSessionResumed(session=session.start, host=session.host, pid=session.pid)
 
 
 def _end_kind(session: Session) -> str:

@@ -8,24 +8,51 @@ from msgspec.structs import replace
 from parsers import timestamps
 from parsers.events import Event, FfmpegProgress, RawLine
 from parsers.ffmpeg.classify import Verdict, reason_of
+from parsers.ffmpeg.interleaved import (
+    FORGOTTEN_AFTER_LINES,
+    MOST_ASIDE,
+    goes_on,
+    may_go_on,
+    silence_that_ends_seconds,
+    speaker_of,
+    writer_of,
+)
 from parsers.ffmpeg.lines import Line
-from parsers.ffmpeg.session import Session, end_event, header_is_complete, note_progress, start_event
+from parsers.ffmpeg.session import (
+    Session,
+    end_event,
+    header_is_complete,
+    note_progress,
+    resumed_event,
+    start_event,
+)
 
 _MAJOR = re.compile(r"n?(\d{1,3})\.")
 _SIGNAL = re.compile(r"Exiting normally, received signal (\d{1,3})\.")
 _DEBUG_HINT = re.compile(r"(?:Splitting the commandline\.|Reading option ')")
+_MARK = re.compile(r"Exiting normally, received signal \d|Conversion failed!|Received > 3 system signals, hard exiting")
 _LAST_WORDS = re.compile(
     r"Error opening (?:input|output) files: \S|Error (?:splitting the argument list|parsing global options): "
     r"|At least one output file must be specified|File '.*' already exists\. Exiting"
 )
 _BAD = ("panic", "fatal", "error")
+# What a process says that was running: it is not gone.
+_SAID_WHILE_RUNNING = ("fatal_run", "degraded", "consequence")
+_MOST_POINTERS = 32
 
 
 class SessionTracker:
-    """Keeps the current session. `pending` holds events for the line that is being taken."""
+    """Keeps the current session, and beside it those whose end is not proven.
 
-    def __init__(self, session: Session | None = None) -> None:
+    Attributes:
+        session: the one that wrote last.
+        aside: others that may still write.
+        pending: events for the line that is being taken.
+    """
+
+    def __init__(self, session: Session | None = None, aside: list[Session] | None = None) -> None:
         self.session = session
+        self.aside: list[Session] = aside or []
         self.pending: list[Event] = []
 
     @property
@@ -40,8 +67,12 @@ class SessionTracker:
         return events
 
     def begin(self, line: RawLine, token: Line | None) -> Session:
-        """A new process writes from this line on; the one before must have ended."""
+        """A new process writes from this line on; the one before must have ended, or goes on beside it."""
+        before = self.session
         self.close()
+        if before is not None and before.lost and may_go_on(before):
+            self.aside = [before, *self.aside]
+            self._forget(self.aside[MOST_ASIDE:])
         self.session = Session(start=line.start)
         self.see(self.session, token)
         self.session.started_at = self.session.last_at
@@ -66,9 +97,66 @@ class SessionTracker:
         """End the open session, if any."""
         session = self.open
         if session is not None:
-            self.announce(session)
-            self.pending.append(end_event(session))
-            session.ended = True
+            self._end(session)
+
+    def close_all(self) -> None:
+        """End all that are open."""
+        for session in (*self.aside, self.session):
+            if session is not None and not session.ended:
+                self._end(session)
+
+    def lose(self, idle_seconds: float) -> None:
+        """End what has been silent for so long that its process must be gone."""
+        for session in (*self.aside, self.session):
+            if session is not None and not session.ended:
+                enough = silence_that_ends_seconds(session)
+                if enough is not None and idle_seconds >= enough:
+                    self._end(session)
+                    session.lost = True
+
+    def turn_to_speaker(self, token: Line, *, is_end: bool) -> None:
+        """Where several processes write, let the line's be the current one."""
+        if self.aside and self.session is not None:
+            self._turn_to(speaker_of(token, (self.session, *self.aside), is_end=is_end))
+
+    def _turn_to_writer(self, progress: FfmpegProgress) -> None:
+        """The same for a statistics line."""
+        session = self.session
+        if session is None or not (self.aside or session.lost):
+            return
+        if self.aside:
+            writer = writer_of(progress, session, self.aside)
+            if writer is not None:
+                self._turn_to(writer)
+            for other in self.aside:
+                other.passed_over += 1
+            self._forget([other for other in self.aside if other.passed_over > FORGOTTEN_AFTER_LINES])
+        elif goes_on(session, progress):
+            self._resume(session)
+
+    def _turn_to(self, session: Session) -> None:
+        if session is not self.session:
+            others = [other for other in (self.session, *self.aside) if other is not None and other is not session]
+            self.session, self.aside = session, others
+        session.passed_over = 0
+        self._resume(session)
+
+    def _resume(self, session: Session) -> None:
+        if session.lost:
+            session.lost = session.ended = False
+            self.pending.append(resumed_event(session))
+
+    def _forget(self, sessions: list[Session]) -> None:
+        for session in sessions:
+            if not session.ended:
+                self._end(session)
+        self.aside = [other for other in self.aside if all(other is not session for session in sessions)]
+
+    def _end(self, session: Session) -> None:
+        self.announce(session)
+        self.pending.append(end_event(session))
+        session.ended = True
+        session.lost = may_go_on(session)
 
     def announce(self, session: Session) -> None:
         """Give out the session's start, once."""
@@ -118,6 +206,7 @@ class SessionTracker:
         self, line: RawLine, token: Line | None, progress: FfmpegProgress, *, has_l: bool, is_block: bool = False
     ) -> FfmpegProgress:
         """A statistics line or block: counts, and announces the session when its header is complete."""
+        self._turn_to_writer(progress)
         session = self.open
         if session is not None and session.final and session.last is not None:
             before, now = session.last.time_seconds, progress.time_seconds
@@ -135,12 +224,14 @@ class SessionTracker:
         session.section, session.item = "", -1
         if not session.announced:
             self.announce_if_complete()
-        return progress
+        return replace(progress, session=session.start) if self.aside else progress
 
     def for_message(self, line: RawLine, token: Line, message: str, verdict: Verdict) -> Session | None:
         """The session that a message belongs to; None when it is nobody's (a supervisor's own line)."""
         session = self.session
         bad = verdict.severity in _BAD
+        if session is not None and session.lost and bad and verdict.effect in _SAID_WHILE_RUNNING:
+            self._resume(session)
         if session is None:
             begins = bool(token.component or _DEBUG_HINT.match(message)) or (bad and verdict.source != "guess")
         elif session.ended:
@@ -171,12 +262,14 @@ class SessionTracker:
         else:
             return False
         self.see(session, token)
-        session.ended = False  # a timer may have ended it as finished: the mark says better
+        session.ended = session.lost = False  # a timer may have ended it as finished: the mark says better
         self.close()
         return True
 
 
 def _note_traits(session: Session, token: Line, message: str, verdict: Verdict) -> None:
+    if token.pointer is not None and token.pointer not in session.pointers:
+        session.pointers = [*session.pointers[1 - _MOST_POINTERS :], token.pointer]
     if _DEBUG_HINT.match(message) or (token.labelled and token.level in ("debug", "trace")):
         session.debug = True
     if _LAST_WORDS.match(message):
@@ -188,3 +281,8 @@ def _note_traits(session: Session, token: Line, message: str, verdict: Verdict) 
     if message.startswith("Failed to update header with correct "):
         session.trailer = True
     session.empty_error = message.startswith("Error initializing output stream ") and message.endswith(" --")
+
+
+def is_mark(text: str) -> bool:
+    """Whether a line may be an end mark."""
+    return _MARK.match(text) is not None

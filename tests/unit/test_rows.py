@@ -146,8 +146,7 @@ def test_a_killed_session_lived_until_its_last_statistics() -> None:
     tracker.started(FfmpegSessionStarted(session=0), AT, TimeQuality.ARRIVAL, {})
     tracker.progress(FfmpegProgress(time_seconds=5.0), AT + timedelta(seconds=5), 5.0)
     tracker.ended(FfmpegSessionEnded(session=0, end_kind="killed"), AT + timedelta(hours=8))
-    session = tracker.take_changed_session()
-    assert session is not None
+    (session,) = tracker.take_changed_sessions()
     assert session["ended_at"] == (AT + timedelta(seconds=5)).isoformat()
     assert tracker.session_offset is None
 
@@ -156,11 +155,10 @@ def test_an_end_may_be_corrected() -> None:
     tracker = EncoderTracker()
     tracker.started(FfmpegSessionStarted(session=0), AT, TimeQuality.EXACT, {})
     tracker.ended(FfmpegSessionEnded(session=0, end_kind="finished", timestamp=AT), AT)
-    assert tracker.take_changed_session() is not None
+    assert len(tracker.take_changed_sessions()) == 1
     tracker = EncoderTracker(tracker.state())
     tracker.ended(FfmpegSessionEnded(session=0, end_kind="signal", signal=15, timestamp=AT), AT)
-    session = tracker.take_changed_session()
-    assert session is not None
+    (session,) = tracker.take_changed_sessions()
     assert (session["end_kind"], session["signal"]) == ("signal", 15)
 
 
