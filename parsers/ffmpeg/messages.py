@@ -54,6 +54,7 @@ def is_repeat(held: FfmpegMessage, message: FfmpegMessage) -> bool:
         held.message == message.message
         and held.component == message.component
         and held.severity == message.severity
+        and held.session == message.session
         and held.count < _MOST_REPEATS
     )
 
