@@ -155,11 +155,16 @@ class LineSplitter:
 
     def _split_any(self, data: bytes) -> Iterator[RawLine]:
         at = 0
+        begun, limit, length = self._start, self._max_line_bytes, len(data)
         for match in _ANY_END.finditer(data):
-            if match.end() == len(data) and match.group() == b"\r":
+            stop, behind = match.span()
+            terminator = match.group()
+            if behind == length and terminator == b"\r":
                 break
-            yield self._line(self._start + match.end() - at, data[at : match.start()], match.group())
-            at = match.end()
+            start = begun + at
+            self._start = end = begun + behind
+            yield RawLine(start, end, data[at : stop if stop - at <= limit else at + self._kept_bytes], terminator)
+            at = behind
         self._buffer = data[at:]
 
     def _bound(self) -> None:

@@ -83,14 +83,16 @@ class FfmpegParser:
 
     def feed(self, line: RawLine) -> Sequence[Outcome]:
         """Take the next line."""
+        steady = self._steady
+        if steady is not None and line.terminator == b"\r":
+            stats = try_parse_stats(line.data, ends_with_newline=False)
+            if stats is not None and not stats.final:
+                steady.last = stats
+                steady.progress_count += 1
+                return (Outcome(line.start, line.end, Disposition.STORED, (stats,)),)
+        self._steady = None
         data = line.data.removeprefix(BOM)
         stats = try_parse_stats(data, ends_with_newline=b"\n" in line.terminator)
-        steady = self._steady
-        if stats is not None and steady is not None and not stats.final:
-            steady.last = stats
-            steady.progress_count += 1
-            return (Outcome(line.start, line.end, Disposition.STORED, (stats,)),)
-        self._steady = None
         if stats is not None and not self._expects_data():
             return self._take_stats(line, stats, None)
         if line.clipped:

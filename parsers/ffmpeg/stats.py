@@ -8,16 +8,17 @@ from functools import lru_cache
 
 from parsers.events import FfmpegProgress
 
-_Q = rb"(?:L?q= *-?[\d.]{1,12} )*"
+# Possessive quantifiers: nothing is ever tried twice, which takes a third of the time.
+_Q = rb"(?:L?q= *+-?[\d.]{1,12}+ )*+"
 _STATS = re.compile(
-    rb"(?:frame= *(\d{1,18}) fps= *([\d.]{1,12}) )?"
-    rb"(" + _Q + rb"L?(?:[0-9A-Fa-f]{32})?(?:L?PSNR=Y:\S+ U:\S+ V:\S+ \*:\S+ )?" + _Q + rb"L?)"
-    rb"size= *(?:(-?\d{1,15})[kK]i?B|N/A)"
-    rb" time= *(?:(-?)(\d{1,9}:\d\d):(\d\d\.\d\d)|N/A)"
-    rb" bitrate= *(?:(-?[\d.]{1,18})kbits/s|N/A)"
-    rb"(?: dup=(\d{1,18}) drop=(\d{1,18}))?"
-    rb"(?: speed= *(?:(\d{1,9}(?:\.\d{1,9})?(?:e\+?\d\d)?)x|\S+))?"
-    rb"(?: elapsed= *(\d{1,9}:\d\d):(\d\d\.\d\d))? *$"
+    rb"(?:frame= *+(\d{1,18}+) fps= *+([\d.]{1,12}+) )?+"
+    rb"(" + _Q + rb"L?+(?:[0-9A-Fa-f]{32})?+(?:L?PSNR=Y:\S+ U:\S+ V:\S+ \*:\S+ )?+" + _Q + rb"L?+)"
+    rb"size= *+(?:(-?\d{1,15}+)[kK]i?B|N/A)"
+    rb" time= *+(?:(-?)(\d{1,9}+:\d\d):(\d\d\.\d\d)|N/A)"
+    rb" bitrate= *+(?:(-?[\d.]{1,18}+)kbits/s|N/A)"
+    rb"(?: dup=(\d{1,18}+) drop=(\d{1,18}+))?+"
+    rb"(?: speed= *+(?:(\d{1,9}+(?:\.\d{1,9}+)?+(?:e\+?\d\d)?+)x|\S++))?+"
+    rb"(?: elapsed= *+(\d{1,9}+:\d\d):(\d\d\.\d\d))?+ *+$"
 )
 _Q_VALUE = re.compile(rb"q= *(-?\d{1,9}(?:\.\d{1,3})?) ")
 HOURS_BELIEVED = 100_000  # FFmpeg 6.0 prints INT64_MIN (-577014 hours) while no timestamp is known
@@ -50,12 +51,12 @@ def try_parse_stats(data: bytes, *, ends_with_newline: bool) -> FfmpegProgress |
     try:
         return FfmpegProgress(
             frame=None if frame is None else int(frame),
-            fps=None if fps is None else float(fps),
+            fps=None if fps is None else _number(fps),
             q=_qualities(q) if q else (),
             size_bytes=None if size is None else int(size) * 1024,
             time_seconds=time_seconds,
-            bitrate_kbps=None if kbps is None else float(kbps) + 0.0,  # minus zero becomes zero
-            speed=None if speed is None else float(speed),
+            bitrate_kbps=None if kbps is None else _number(kbps),
+            speed=None if speed is None else _number(speed),
             dup=None if dup is None else int(dup),
             drop=None if drop is None else int(drop),
             elapsed_seconds=None if run_clock is None else (_clock_hundredths(run_clock) + _hundredths(run_rest)) / 100,
@@ -63,6 +64,12 @@ def try_parse_stats(data: bytes, *, ends_with_newline: bool) -> FfmpegProgress |
         )
     except ValueError:  # what only looks like a number: 1.2.3
         return None
+
+
+# Rates hardly change from line to line.
+@lru_cache(maxsize=8192)
+def _number(text: bytes) -> float:
+    return float(text) + 0.0  # minus zero becomes zero
 
 
 # Lines come several a second: hours and minutes are nearly always those of the line before.
