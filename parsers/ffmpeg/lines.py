@@ -17,10 +17,10 @@ LEVELS = ("quiet", "panic", "fatal", "error", "warning", "info", "verbose", "deb
 _ANSI = re.compile(r"\x1b\[([0-9;]{0,32})([A-Za-z])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _STAMP = re.compile(
-    r"\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?)\]? "
+    r"(?:[A-Z][a-z]{2} )?\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?)\]? "
     r"(?:(?:stdout|stderr) [FP] )?"
 )
-_SYSLOG = re.compile(r"(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d) ")
+_SYSLOG = re.compile(r"(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?) ")
 _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 _HOST_AND_UNIT = re.compile(r"([\w.-]{1,255}) [\w.@/+-]{1,128}(?:\[(\d{1,10})\])?: ")
@@ -89,9 +89,13 @@ def tokenize(data: bytes, zone: tzinfo = UTC) -> Line:
     """
     text = data.decode("utf-8", "replace")
     colour: str | None = None
-    if "\x1b" in text:
-        text, colour = _without_colours(text)
     text, prefix = _without_supervisor(text, zone)
+    if "\x1b" in text:
+        own = text.startswith("\x1b[")  # FFmpeg colours from a line's beginning; other sequences are data's
+        text, said = _without_colours(text)
+        colour = said if own else None
+        if prefix is _NO_PREFIX:
+            text, prefix = _without_supervisor(text, zone)
     component: list[str] = []
     pointer: str | None = None
     at = 0
