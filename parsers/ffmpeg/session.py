@@ -171,7 +171,8 @@ def _end_kind(session: Session) -> str:
         return "failed" if session.cause is not None and not session.outputs else "finished"
     # No last statistics line: a failure explains it where one was printed; else somebody took the process away.
     # One that never got as far as statistics, and whose last words were an error, will have ended by it.
-    if session.cause is not None or (session.worst is not None and not session.running):
+    began = session.has_header and not session.running
+    if session.cause is not None or (session.worst is not None and began):
         return "failed"
     return "finished" if session.trailer else "killed"
 
@@ -192,7 +193,8 @@ def _exit_guess(session: Session, kind: str) -> int | None:
     if session.cause is not None and session.cause.message.startswith("Decode error rate "):
         return 69
     if not session.modern:
-        return 1 if session.cause is not None else None  # decode errors alone: 1, or 69 by -max_error_rate
+        # Of one that ran, decode errors alone: 1, or 69 by -max_error_rate.
+        return 1 if session.cause is not None or not session.running else None
     return session.exit_status if session.task_status is None else session.task_status
 
 

@@ -4,26 +4,24 @@ It knows severities only; category, effect and depth of what matters to a stream
 The file is part of the code and read with it, once.
 """
 
-from importlib.resources import files
-from typing import Final, TypeAlias
+from pkgutil import get_data
+from typing import Final
 
-_Pieces: TypeAlias = tuple[str, ...]
-# Templates are looked for by their first characters; those that begin with a variable stand under the empty string.
-_OPENING: Final = 5
+# Templates are looked for by so many of their first characters, or as many as stand before the first variable.
+_OPENING: Final = 16
 
 
-def _read() -> dict[str, list[tuple[_Pieces, str]]]:
-    found: dict[str, list[tuple[_Pieces, str]]] = {}
+def _read() -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
     severity = ""
-    for line in files("parsers.ffmpeg").joinpath("severities.txt").read_text(encoding="utf-8").splitlines():
+    for line in (get_data("parsers.ffmpeg", "severities.txt") or b"").decode().splitlines():
         if line.startswith("="):
             severity = line[1:]
         elif not line.startswith("# "):
-            opening = line[:_OPENING]
-            pieces = tuple(line.split("*"))
-            found.setdefault("" if "*" in opening else opening, []).append((pieces, severity))
+            opening = line[:_OPENING].partition("*")[0]
+            found.setdefault(opening, []).append((line, severity))
     for templates in found.values():
-        templates.sort(key=lambda template: -sum(map(len, template[0])))
+        templates.sort(key=lambda template: template[0].count("*") - len(template[0]))
     return found
 
 
@@ -37,18 +35,18 @@ def severity_in_source(message: str) -> str | None:
         message: its first line, without prefixes.
 
     Returns:
-        That of the template with the most words that fits; None when none does.
+        That of the template that fits and begins with most of the message, then has most words; None when none does.
     """
-    for opening in (message[:_OPENING], ""):
-        for pieces, severity in _TEMPLATES.get(opening, ()):
-            if _fits(message, pieces):
+    for length in range(min(_OPENING, len(message)), -1, -1):
+        for template, severity in _TEMPLATES.get(message[:length], ()):
+            if _fits(message, template):
                 return severity
     return None
 
 
-def _fits(message: str, pieces: _Pieces) -> bool:
-    """Whether the pieces stand in the message in this order, from its beginning to its end; in linear time."""
-    first, *middle = pieces
+def _fits(message: str, template: str) -> bool:
+    """Whether the template's words stand in the message in this order, from beginning to end; in linear time."""
+    first, *middle = template.split("*")
     if not message.startswith(first):
         return False
     if not middle:

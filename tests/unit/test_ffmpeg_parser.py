@@ -234,6 +234,49 @@ def test_lines_of_a_supervisor_open_no_session() -> None:
     assert [said.severity for said in messages(parsed)] == ["info", "info"]
 
 
+@pytest.mark.parametrize("metadata", ["", "  Metadata:\n    encoder         : Lavf59.27.100\n"])
+@pytest.mark.parametrize(
+    "words", ["Output file #0 does not contain any stream", "[out#0/mp3 @ 0x5] Output file does not contain any stream"]
+)
+def test_an_output_without_streams_is_an_error_and_no_data(metadata: str, words: str) -> None:
+    parsed = whole(f"{HEADER[: HEADER.index('Stream mapping')]}Output #0, mp3, to 'x.mp3':\n{metadata}{words}\n")
+    (message,) = messages(parsed)
+    assert (message.severity, message.suspect) == ("error", False)
+    (end,) = ends(parsed)
+    assert (end.end_kind, end.cause) == ("failed", message.message)
+
+
+def test_a_process_that_died_of_an_error_that_nobody_knows_has_failed() -> None:
+    banner = "ffmpeg version 5.1.9 Copyright (c) 2000-2026 the FFmpeg developers\n"
+    (end,) = ends(whole(banner + "-to value smaller than -ss; aborting.\n"))
+    assert (end.end_kind, end.exit_guess) == ("failed", 1)
+    (end,) = ends(whole(banner + "[foo @ 0x5] the frobnicator failed\n"))
+    assert (end.end_kind, end.cause) == ("failed", "the frobnicator failed")
+    (end,) = ends(whole(HEADER + STATS.format(1) + "[foo @ 0x5] the frobnicator failed\n"))
+    assert end.end_kind == "killed"
+
+
+def test_a_fatal_word_after_the_last_statistics_begins_no_session() -> None:
+    tail = "Output file is empty, nothing was encoded (check -ss / -t / -frames parameters if used)\nEmpty output\n"
+    parsed = whole(HEADER + STATS.format(1) + LAST_STATS + SUMMARY + tail + "Conversion failed!\n")
+    (end,) = ends(parsed)
+    assert (end.end_kind, end.cause) == ("failed", "Empty output")
+
+
+def test_statistics_of_an_output_that_has_no_streams_by_nature() -> None:
+    text = HEADER[: HEADER.index("Stream mapping")]
+    parsed = whole(text + "Output #0, ffmetadata, to 'pipe:':\n  Metadata:\n    title           : x\n" + LAST_STATS)
+    assert len([event for event in parsed if isinstance(event, FfmpegProgress)]) == 1
+    assert [end.end_kind for end in ends(parsed)] == ["finished"]
+
+
+@pytest.mark.parametrize(("version", "status"), [("5.1.9", 1), ("7.0.2", 0), ("n9.0.2-17", 0)])
+def test_an_existing_file_is_declined_with_the_versions_own_status(version: str, status: int) -> None:
+    banner = f"ffmpeg version {version} Copyright (c) 2000-2026 the FFmpeg developers\n"
+    (end,) = ends(whole(banner + "File 'a.mp3' already exists. Exiting.\n"))
+    assert (end.end_kind, end.exit_guess) == ("failed", status)
+
+
 def test_newlines_made_from_carriage_returns_are_not_the_end() -> None:
     text = (HEADER + "".join(STATS.format(n) for n in range(1, 6))).replace("\r", "\n") + SUMMARY + LAST_STATS
     parsed = whole(text)
