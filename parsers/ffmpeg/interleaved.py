@@ -16,17 +16,22 @@ from parsers.ffmpeg.session import Session
 MOST_ASIDE = 3
 # Statistics lines of others in a row after which a session beside them is over.
 FORGOTTEN_AFTER_LINES = 100
-# Of a session with fewer statistics lines too little is known to tell it from another's beginning.
+# Of a session with fewer statistics lines, or a shorter life, too little is known to tell it from another's beginning.
 _FEWEST_LINES = 20
+_SHORTEST_LIFE_SECONDS = 10.0
 _SHORTEST_SILENCE_SECONDS = 300.0
 _SILENT_PERIODS = 10
-_WINDOW_PERIODS = 5
+_BEHIND_PERIODS = 2
+_BEHIND_PERIODS_OF_A_LIVING_ONE = 10
+_AHEAD_PERIODS = 5
 _MOST_STEP_BACK_SECONDS = 1.0
 
 
 def may_go_on(session: Session) -> bool:
     """Whether a session that printed no end may still be written to beside another that began."""
-    return session.progress_count >= _FEWEST_LINES and not session.over and not session.mark
+    lived = run_seconds(session.last) if session.last is not None else None
+    known = session.progress_count >= _FEWEST_LINES and lived is not None and lived >= _SHORTEST_LIFE_SECONDS
+    return known and not session.over and not session.mark
 
 
 def silence_that_ends_seconds(session: Session) -> float | None:
@@ -55,14 +60,25 @@ def goes_on(session: Session, progress: FfmpegProgress) -> bool:
 
 
 def writer_of(progress: FfmpegProgress, current: Session, aside: Sequence[Session]) -> Session | None:
-    """The session whose last statistics line the next one follows most closely; None where it follows none."""
-    least = _gap_seconds(current, progress)
+    """The session whose last statistics line the next one follows most closely; None where it follows none.
+
+    One beside the current one must have got on meanwhile as far as the others did: what has just begun passes the place
+    where one that is dead stood.
+    """
+    least = step_seconds(current, progress)
     found = None if math.isinf(least) else current
     for session in aside:
-        gap = _gap_seconds(session, progress)
-        if gap < least and gap <= _WINDOW_PERIODS * (1 + _period_seconds(session)):
-            found, least = session, gap
-    return found
+        step = step_seconds(session, progress)
+        slack = 1 + _period_seconds(session)
+        ahead = step - session.waited_seconds
+        behind = _BEHIND_PERIODS if session.lost else _BEHIND_PERIODS_OF_A_LIVING_ONE
+        if -behind * slack <= ahead <= _AHEAD_PERIODS * slack and abs(ahead) < least:
+            found, least = session, abs(ahead)
+    if found is None:  # not the current one's: then of one that still writes, however late
+        found = min(
+            (session for session in aside if not session.ended), key=lambda s: step_seconds(s, progress), default=None
+        )
+    return found if found is None or math.isfinite(step_seconds(found, progress)) else None
 
 
 def speaker_of(token: Line, sessions: Sequence[Session], *, is_end: bool) -> Session:
@@ -91,7 +107,7 @@ def _period_seconds(session: Session) -> float:
     return (run or 0.0) / max(1, session.progress_count)
 
 
-def _gap_seconds(session: Session, progress: FfmpegProgress) -> float:
+def step_seconds(session: Session, progress: FfmpegProgress) -> float:
     """Run time from a session's last line to this one; infinite when it cannot be its next."""
     if (session.ended and not session.lost) or not goes_on(session, progress):
         return math.inf

@@ -186,7 +186,8 @@ class FfmpegParser:
         count = try_parse_repeated(text)
         if count is not None:
             return self._take_repeat(line, token, count)
-        self._tracker.turn_to_speaker(token, is_end=header.is_summary(text) or is_mark(text))
+        if self._tracker.aside:
+            self._tracker.turn_to_speaker(token, is_end=header.is_summary(text) or is_mark(text))
         held = self._held
         if held is not None and not token.component and not token.labelled and carries_on(held, text):
             rest = self._keys.redact(text.rstrip())

@@ -46,7 +46,7 @@ class Session(Struct):
         open_name_lines: lines for which an unterminated file name may still go on; 0 when none is open.
         announced, ended: the events have been given out.
         lost: it ended without proof, for it fell silent or another one began: a line of its own takes that back.
-        passed_over: statistics lines of others since its last one.
+        passed_over, waited_seconds: statistics lines of others since its last one, and how far those got on.
         pointers: addresses of contexts that it named, the last ones.
         final: the last statistics line was seen. over: nothing but trailing lines can follow.
         has_stats: it prints statistics lines: `-progress` blocks between them say the same again.
@@ -73,6 +73,7 @@ class Session(Struct):
     ended: bool = False
     lost: bool = False
     passed_over: int = 0
+    waited_seconds: float = 0.0
     pointers: list[str] = field(default_factory=list)
     progress_count: int = 0
     has_stats: bool = False

@@ -15,6 +15,7 @@ from parsers.ffmpeg.interleaved import (
     may_go_on,
     silence_that_ends_seconds,
     speaker_of,
+    step_seconds,
     writer_of,
 )
 from parsers.ffmpeg.lines import Line
@@ -127,9 +128,11 @@ class SessionTracker:
         if self.aside:
             writer = writer_of(progress, session, self.aside)
             if writer is not None:
+                step = step_seconds(writer, progress)
                 self._turn_to(writer)
-            for other in self.aside:
-                other.passed_over += 1
+                for other in self.aside:
+                    other.passed_over += 1
+                    other.waited_seconds += step
             self._forget([other for other in self.aside if other.passed_over > FORGOTTEN_AFTER_LINES])
         elif goes_on(session, progress):
             self._resume(session)
@@ -138,7 +141,7 @@ class SessionTracker:
         if session is not self.session:
             others = [other for other in (self.session, *self.aside) if other is not None and other is not session]
             self.session, self.aside = session, others
-        session.passed_over = 0
+        session.passed_over, session.waited_seconds = 0, 0.0
         self._resume(session)
 
     def _resume(self, session: Session) -> None:

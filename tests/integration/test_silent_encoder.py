@@ -15,12 +15,18 @@ CHAIN = """SELECT end_kind, health, progress_count, out_time_seconds, ended_at I
 INCIDENTS = "SELECT kind, cause, ended_at IS NULL FROM get_incidents('2026-11-01', '2027-12-01')"
 
 
-def test_a_killed_encoder_that_nobody_restarts_is_an_outage(database: Database) -> None:
+def silent_for_long(database: Database) -> tuple[Path, EncoderLog]:
+    """Ten minutes of a stream, read when its file had not changed for years."""
     path = database.config.log_path / "ffmpeg.log"
     log = EncoderLog().start().play(600)
     path.write_text(log.text, newline="")
     os.utime(path, (0, 0))
     read_once(database.config)
+    return path, log
+
+
+def test_a_killed_encoder_that_nobody_restarts_is_an_outage(database: Database) -> None:
+    silent_for_long(database)
     assert database.rows(CHAIN) == [("killed", "failed", 59, 590.0, False)]  # the last \r may become \r\n
     assert database.rows("SELECT ended_at FROM stream_sessions") == [(START + timedelta(seconds=590),)]
     assert database.rows(INCIDENTS) == [("failure", "ended without a word", True)]
@@ -28,11 +34,7 @@ def test_a_killed_encoder_that_nobody_restarts_is_an_outage(database: Database) 
 
 
 def test_a_line_more_and_it_was_none(database: Database) -> None:
-    path = database.config.log_path / "ffmpeg.log"
-    log = EncoderLog().start().play(600)
-    path.write_text(log.text, newline="")
-    os.utime(path, (0, 0))
-    read_once(database.config)
+    path, log = silent_for_long(database)
     path.write_text(log.wait(900).play(60).text, newline="")
     read_once(database.config, "next")
     assert database.rows(CHAIN) == [("running", "degraded", 65, 650.0, True)]

@@ -232,6 +232,15 @@ def test_the_supervisors_process_id_tells_them_apart() -> None:
     assert [event.session for event in said[-2:]] == [0, second]
 
 
+@pytest.mark.parametrize("lived", [10.0, 12.27, 30.13, 49.9])
+def test_what_passes_the_place_where_a_dead_one_stood_is_not_the_dead_one(lived: float) -> None:
+    log = Log()
+    log.write(header("a"), *run(0.5, lived), stats(lived))
+    second = log.write(header("b", "0x7777"), *run(0.5, 120, 0.49))
+    log.finish()
+    assert log.course() == [("started", 0), ("ended", 0), ("started", second), ("ended", second)]
+
+
 def test_one_that_writes_no_more_is_forgotten() -> None:
     log = Log()
     log.write(header("a"), *run(0.5, 60))
