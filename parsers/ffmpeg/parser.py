@@ -33,7 +33,7 @@ from parsers.ffmpeg.messages import Held, as_data, carries_on, hold, is_repeat, 
 from parsers.ffmpeg.progress_file import add_pair, try_parse_pair
 from parsers.ffmpeg.session import Session, note_message, note_summary
 from parsers.ffmpeg.stats import try_parse_stats
-from parsers.ffmpeg.tracker import SessionTracker, is_mark
+from parsers.ffmpeg.tracker import SessionTracker
 from parsers.json_decode import BOM
 
 _IDLE_ENOUGH_SECONDS = 1.0
@@ -186,8 +186,7 @@ class FfmpegParser:
         count = try_parse_repeated(text)
         if count is not None:
             return self._take_repeat(line, token, count)
-        if self._tracker.aside:
-            self._tracker.turn_to_speaker(token, is_end=header.is_summary(text) or is_mark(text))
+        self._tracker.turn_to_speaker(token)
         held = self._held
         if held is not None and not token.component and not token.labelled and carries_on(held, text):
             rest = self._keys.redact(text.rstrip())

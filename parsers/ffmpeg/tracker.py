@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from parsers import timestamps
 from parsers.events import Event, FfmpegProgress, RawLine
 from parsers.ffmpeg.classify import Verdict, reason_of
+from parsers.ffmpeg.header import is_summary
 from parsers.ffmpeg.interleaved import (
     FORGOTTEN_AFTER_LINES,
     MOST_ASIDE,
@@ -115,9 +116,10 @@ class SessionTracker:
                     self._end(session)
                     session.lost = True
 
-    def turn_to_speaker(self, token: Line, *, is_end: bool) -> None:
+    def turn_to_speaker(self, token: Line) -> None:
         """Where several processes write, let the line's be the current one."""
         if self.aside and self.session is not None:
+            is_end = is_summary(token.text) or _MARK.match(token.text) is not None
             self._turn_to(speaker_of(token, (self.session, *self.aside), is_end=is_end))
 
     def _turn_to_writer(self, progress: FfmpegProgress) -> None:
@@ -284,8 +286,3 @@ def _note_traits(session: Session, token: Line, message: str, verdict: Verdict) 
     if message.startswith("Failed to update header with correct "):
         session.trailer = True
     session.empty_error = message.startswith("Error initializing output stream ") and message.endswith(" --")
-
-
-def is_mark(text: str) -> bool:
-    """Whether a line may be an end mark."""
-    return _MARK.match(text) is not None
