@@ -74,11 +74,9 @@ def writer_of(progress: FfmpegProgress, current: Session, aside: Sequence[Sessio
         behind = _BEHIND_PERIODS if session.lost else _BEHIND_PERIODS_OF_A_LIVING_ONE
         if -behind * slack <= ahead <= _AHEAD_PERIODS * slack and abs(ahead) < least:
             found, least = session, abs(ahead)
-    if found is None:  # not the current one's: then of one that still writes, however late
-        found = min(
-            (session for session in aside if not session.ended), key=lambda s: step_seconds(s, progress), default=None
-        )
-    return found if found is None or math.isfinite(step_seconds(found, progress)) else None
+    if found is None:  # it cannot be the current one's: then it is another's, however late
+        found = min(aside, key=lambda session: step_seconds(session, progress))
+    return found if math.isfinite(step_seconds(found, progress)) else None
 
 
 def speaker_of(token: Line, sessions: Sequence[Session], *, is_end: bool) -> Session:

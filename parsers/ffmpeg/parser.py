@@ -25,7 +25,6 @@ from parsers.events import (
 )
 from parsers.ffmpeg import header
 from parsers.ffmpeg.classify import classify
-from parsers.ffmpeg.interleaved import silence_that_ends_seconds
 from parsers.ffmpeg.keys import KeyMemory
 from parsers.ffmpeg.lines import Line, looks_like_text, tokenize, try_parse_repeated
 from parsers.ffmpeg.memory import Memory, from_plain, to_plain
@@ -103,11 +102,8 @@ class FfmpegParser:
 
     @property
     def waits(self) -> bool:
-        """While a message is held, a session is over without an end mark, or its silence would come to mean its end."""
-        session = self._tracker.open
-        return self._held is not None or (
-            session is not None and (session.over or silence_that_ends_seconds(session) is not None)
-        )
+        """While a message is held, or time alone would end a session."""
+        return self._held is not None or self._tracker.waits
 
     def tick(self, idle_seconds: float) -> Sequence[Outcome]:
         """Nothing was appended for so long: let go of a held message, of an end that is proven, of who must be gone."""
@@ -115,10 +111,7 @@ class FfmpegParser:
             return []
         self._steady = None
         outcomes = self._release()
-        session = self._tracker.open
-        if session is not None and session.over:
-            self._tracker.close()
-        self._tracker.lose(idle_seconds)
+        self._tracker.pass_time(idle_seconds)
         return [*outcomes, *self._told()]
 
     def finish(self) -> Sequence[Outcome]:

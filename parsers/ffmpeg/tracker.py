@@ -103,24 +103,33 @@ class SessionTracker:
 
     def close_all(self) -> None:
         """End all that are open."""
-        for session in (*self.aside, self.session):
-            if session is not None and not session.ended:
-                self._end(session)
+        for session in self._all_open():
+            self._end(session)
 
-    def lose(self, idle_seconds: float) -> None:
-        """End what has been silent for so long that its process must be gone."""
-        for session in (*self.aside, self.session):
-            if session is not None and not session.ended:
-                enough = silence_that_ends_seconds(session)
-                if enough is not None and idle_seconds >= enough:
-                    self._end(session)
-                    session.lost = True
+    @property
+    def waits(self) -> bool:
+        """Whether time alone would end a session: it is over without an end mark, or its silence would tell."""
+        return any(session.over or silence_that_ends_seconds(session) is not None for session in self._all_open())
+
+    def pass_time(self, idle_seconds: float) -> None:
+        """End what is over, and what has been silent for so long that its process must be gone."""
+        for session in self._all_open():
+            enough = silence_that_ends_seconds(session)
+            if session.over:
+                self._end(session)
+            elif enough is not None and idle_seconds >= enough:
+                self._end(session)
+                session.lost = True
 
     def turn_to_speaker(self, token: Line) -> None:
         """Where several processes write, let the line's be the current one."""
         if self.aside and self.session is not None:
             is_end = is_summary(token.text) or _MARK.match(token.text) is not None
             self._turn_to(speaker_of(token, (self.session, *self.aside), is_end=is_end))
+
+    def _all_open(self) -> list[Session]:
+        sessions = (*self.aside, self.session)
+        return [session for session in sessions if session is not None and not session.ended]
 
     def _turn_to_writer(self, progress: FfmpegProgress) -> None:
         """The same for a statistics line."""

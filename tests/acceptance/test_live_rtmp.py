@@ -87,6 +87,8 @@ def test_the_outage_of_a_live_stream(database: Database, tmp_path: Path) -> None
     codes = []
     daemon = start(database.config, "run")
     try:
+        log.write_text("[radio.sh] starting\n")
+        wait_until(lambda: database.rows("SELECT lines FROM ingest_files") == [(1,)], "the daemon at the log's end")
         began_at = time.time()
         with rtmp_server(tmp_path / "nginx", port) as server, encoder(log, port) as first:
             wait_until(lambda: has("progress_count > 0", 1), "the stream's first statistics")

@@ -208,6 +208,18 @@ def test_two_processes_are_told_apart_by_their_statistics() -> None:
     )
 
 
+def test_the_older_of_two_falls_silent_behind_the_end_of_the_younger() -> None:
+    log = Log()
+    log.write(header("a"), *run(0.5, 60))
+    second = log.write(header("b", "0x7777"), stats(60.5), stats(0.5), stats(61), stats(1, "    \n"), SIGTERM)
+    assert log.ends() == [(0, "killed"), (second, "signal")]
+    assert log.parser.waits
+    log.wait(300.0)
+    assert log.ends() == [(0, "killed"), (second, "signal"), (0, "killed")]
+    log.write(*run(361, 362))
+    assert log.course()[-1] == ("resumed", 0)
+
+
 def test_messages_are_told_apart_by_addresses() -> None:
     log = Log()
     log.write(header("a"), *run(0.5, 60))
