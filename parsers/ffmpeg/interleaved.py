@@ -79,13 +79,16 @@ def writer_of(progress: FfmpegProgress, current: Session, aside: Sequence[Sessio
     return found if math.isfinite(step_seconds(found, progress)) else None
 
 
-def speaker_of(token: Line, sessions: Sequence[Session], *, is_end: bool) -> Session:
+def speaker_of(token: Line, sessions: Sequence[Session], *, is_end: bool) -> Session | None:
     """The session that a line without numbers belongs to.
 
     Args:
         token: the line.
         sessions: the current one first, then those beside it.
         is_end: it is the mark or the summary of an end.
+
+    Returns:
+        The open one that began last where nothing tells; None when none is open.
     """
     by_pid = [session for session in sessions if token.pid is not None and session.pid == token.pid]
     if len(by_pid) == 1:
@@ -97,7 +100,7 @@ def speaker_of(token: Line, sessions: Sequence[Session], *, is_end: bool) -> Ses
     ending = [session for session in still_open if session.over and not session.mark]
     if is_end and not token.component and ending:
         return ending[0]
-    return max(still_open, key=lambda session: session.start, default=sessions[0])
+    return max(still_open, key=lambda session: session.start, default=None)
 
 
 def _period_seconds(session: Session) -> float:

@@ -125,7 +125,9 @@ class SessionTracker:
         """Where several processes write, let the line's be the current one."""
         if self.aside and self.session is not None:
             is_end = is_summary(token.text) or _MARK.match(token.text) is not None
-            self._turn_to(speaker_of(token, (self.session, *self.aside), is_end=is_end))
+            speaker = speaker_of(token, (self.session, *self.aside), is_end=is_end)
+            if speaker is not None:
+                self._turn_to(speaker)
 
     def _all_open(self) -> list[Session]:
         sessions = (*self.aside, self.session)

@@ -160,6 +160,16 @@ def test_what_a_supervisor_says_belongs_to_nobody_then() -> None:
     assert last.session is None
 
 
+def test_nor_when_two_are_gone() -> None:
+    log = Log()
+    log.write(header("a"), *run(0.5, 60))
+    second = log.write(header("b", "0x7777"), *run(0.5, 3))
+    log.wait(300.0)
+    log.write("[radio.sh] both are gone\n")
+    log.finish()
+    assert log.course() == [("started", 0), ("ended", 0), ("started", second), ("ended", second)]
+
+
 def test_who_seldom_prints_statistics_may_be_silent_for_longer() -> None:
     log = Log()
     log.write(header("a"), *run(60, 600, step=60))
