@@ -53,7 +53,7 @@ def to_json_object(parsed: Parsed, line_number: int, offset: int) -> dict[str, A
 
 
 def progress_numbers(progress: FfmpegProgress) -> dict[str, Any]:
-    """The numbers of a statistics line; null where FFmpeg printed none. `elapsed_seconds` and `session` only where said."""
+    """The numbers of a statistics line; null where none was printed. `elapsed_seconds`, `session`: only where said."""
     numbers = {name: _plain(getattr(progress, name)) for name in _PROGRESS}
     if progress.elapsed_seconds is not None:
         numbers["elapsed_seconds"] = progress.elapsed_seconds
