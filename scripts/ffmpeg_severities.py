@@ -44,7 +44,7 @@ SEVERITIES = ("fatal", "error", "warning", "info", "verbose")
 _CALL = re.compile(r'\bav_log(?:_once)?\s*\(((?:"(?:[^"\\]|\\.)*"|[^;"])+?)\);')
 _LEVEL = re.compile(r"AV_LOG_([A-Z]+)")
 _PIECE = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|((?:PRI|AV_PRI|SIZE_SPEC|FTYPE)\w*))')
-_VARIABLE = re.compile(r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t)?[a-zA-Z]")
+_VARIABLE = re.compile(r"%%|%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t)?[a-zA-Z]")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _FEWEST_LETTERS = 7
 
@@ -73,7 +73,8 @@ def template_of(arguments: str) -> str:
         at = piece.end()
     line, newline, _ = text.lstrip().removeprefix("\\n").partition("\\n")
     line = line.replace('\\"', '"').replace("\\'", "'").replace("\\t", "\t").replace("\\\\", "\\")
-    line = re.sub(r"\*+", "*", _VARIABLE.sub("*", line).replace("%%", "%")).strip()
+    line = _VARIABLE.sub(lambda found: "%" if found.group() == "%%" else "*", line)
+    line = re.sub(r"\*+", "*", line).strip()
     fewest = _FEWEST_LETTERS
     if not newline and not line.endswith("*"):  # further calls go on with the line
         line += "*"

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -152,3 +154,40 @@ def test_a_fatal_message_that_only_the_source_knows_ends_what_has_begun() -> Non
     before = classify("Unrecognized hwaccel: nope.", (), None, running=False, debug=False)
     after = classify("Unrecognized hwaccel: nope.", (), None, running=False, ran=True, debug=False)
     assert (before.effect, after.effect) == ("fatal_start", "fatal_run")
+
+
+SOURCE = r"""
+static int open_it(AVFormatContext *s)
+{
+    av_log(s, AV_LOG_ERROR, "Cannot open '%s': %d of %" PRId64 " bytes; giving up\n", s->url, 1, n);
+    /* av_log(s, AV_LOG_ERROR, "only a comment\n"); */
+    av_log(s, ret < 0 ? AV_LOG_ERROR : AV_LOG_VERBOSE, "depends on something\n");
+    av_log(NULL, AV_LOG_WARNING, "first half of "
+           "a warning, 50%% done\nsecond line\n");
+    av_log(s, AV_LOG_DEBUG, "nobody sees this\n");
+    av_log(s, AV_LOG_ERROR, "%s: %s\n", a, b);
+}
+"""
+
+
+def test_the_table_is_made_from_log_calls(tmp_path: Path) -> None:
+    older, newer = (tmp_path / name / "libavformat" for name in ("ffmpeg-1", "ffmpeg-2"))
+    for folder, text in ((older, SOURCE.replace("AV_LOG_WARNING", "AV_LOG_INFO")), (newer, SOURCE)):
+        folder.mkdir(parents=True)
+        (folder / "rtmpproto.c").write_text(text, encoding="utf-8")
+        (folder / "unheard_of.c").write_text(
+            'av_log(s, AV_LOG_ERROR, "a format that no radio uses\\n");', encoding="utf-8"
+        )
+    script = Path(__file__).parents[2] / "scripts" / "ffmpeg_severities.py"
+    made = subprocess.run(
+        [sys.executable, script, older.parent, newer.parent], capture_output=True, text=True, check=True
+    )
+    assert [line for line in made.stdout.splitlines() if not line.startswith("# ")] == [
+        "=fatal",
+        "=error",
+        "Cannot open '*': * of * bytes; giving up",
+        "=warning",
+        "first half of a warning, 50% done",
+        "=info",
+        "=verbose",
+    ]
