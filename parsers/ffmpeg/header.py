@@ -77,7 +77,7 @@ def open_section(session: Session, file: File, redacted: str) -> None:
     session.section, session.item, session.metadata_seen = file.kind, -1, False
     session.streams_seen = file.form == "ffmetadata"  # which has none
     session.open_name_lines = 0 if file.closed else _LONGEST_NAME_LINES
-    if len(items) < _MOST_ITEMS and all(item["index"] != file.number for item in items):
+    if len(items) < _MOST_ITEMS:  # a number that was there is another process's, which writes between: shown as well
         shown = try_parse_file(redacted)
         url = shown.url if shown else ""
         items.append({"index": file.number, "format": file.form, "url": url, "streams": []})

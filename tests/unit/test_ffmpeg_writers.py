@@ -263,6 +263,18 @@ def test_what_passes_the_place_where_a_dead_one_stood_is_not_the_dead_one(lived:
     assert log.course() == [("started", 0), ("ended", 0), ("started", second), ("ended", second)]
 
 
+def test_of_two_that_begin_at_once_no_input_and_no_output_is_lost() -> None:
+    said = "[aac @ 0x5555] Too many bits 8832.000000 > 6144 per frame requested, clamping to max\n"
+    a, b = (header(name).replace(said, "").replace("/live/", "/").partition("Stream mapping:\n") for name in "ab")
+    log = Log()
+    log.write(a[0], b[0], a[1] + a[2], b[1] + b[2], *run(0.5, 5))
+    log.finish()
+    begun = [event for event in log.said(FfmpegSessionStarted) if isinstance(event, FfmpegSessionStarted)]
+    assert [item["url"] for event in begun for item in event.inputs] == ["a.mp3", "b.mp3"]
+    assert [item["url"] for event in begun for item in event.outputs] == ["rtmp://h/a", "rtmp://h/b"]
+    assert sum(len(event.mapping) for event in begun) == 2
+
+
 def test_one_that_writes_no_more_is_forgotten() -> None:
     log = Log()
     log.write(header("a"), *run(0.5, 60))
