@@ -3,8 +3,12 @@
 Ingest transactions only append facts and say in `derive_queue` which span of which station changed. One bookkeeper at a
 time takes entries and recomputes what follows, in the same transaction; so concurrent ingest never deadlocks over
 derived rows, and the order in which files are read does not matter.
+
+Metrics are rolled up likewise (`rollup_queue`), in transactions of their own: those hold a lock on all metrics, which a
+clean-up waits for while it holds plays. They are recounted a quarter of an hour at a time, when it is over.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,8 +25,12 @@ ANALYZE_FROM_PLAYS = 2000
 MERGE_WITHIN = timedelta(minutes=10)
 # One statement may derive a year of plays.
 PATIENCE = 10.0
+# Rolling up recounts whole quarters: in a backlog, the same one again and again if it were done after every commit.
+ROLL_UP_EVERY_SECONDS = 10.0
+SPANS_AT_ONCE = 20_000
 
 _SQL = load("ingest", "bookkeeper.sql")
+_ROLLUPS = load("ingest", "rollups.sql")
 
 
 class Span(NamedTuple):
@@ -47,15 +55,19 @@ class Bookkeeper:
         connect: opens a connection; called again after every error.
         thresholds: for implied ends.
         supervisor: ends calls that nobody answers.
+        monotonic: a clock in seconds that never jumps.
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], thresholds: Thresholds, supervisor: Supervisor | None = None
-    ) -> None:
+        self, connect: Callable[[], Connection], thresholds: Thresholds, supervisor: Supervisor | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self._connect = connect
         self._supervisor = supervisor or Supervisor()
         self._thresholds = thresholds
         self._connection: Connection | None = None
+        self._monotonic = monotonic
+        self._rolled_up_at = float("-inf")
 
     def work(self) -> int:
         """Take the next entries and derive what follows from them.
@@ -66,27 +78,58 @@ class Bookkeeper:
         Raises:
             DatabaseError: nothing was changed; the entries are still there.
         """
-        if self._connection is None:
-            self._connection = self._connect()
-        try:
-            with self._supervisor.transaction(self._connection, PATIENCE) as cursor:
-                return self._work(cursor)
-        except BaseException:
-            self.close()
-            raise
+        return self._in_transaction(self._work)
 
     def work_all(self) -> int:
-        """Work until the queue is empty; gives how many entries were taken."""
+        """Work until the queue is empty, and roll up metrics when that is due; gives how many entries were taken."""
         total = 0
         while taken := self.work():
             total += taken
+        if self._monotonic() >= self._rolled_up_at + ROLL_UP_EVERY_SECONDS:
+            while self.roll_up():
+                pass
+            self._rolled_up_at = self._monotonic()
         return total
+
+    def roll_up(self) -> int:
+        """Recount the quarters of an hour whose metrics changed, but for the running one.
+
+        Returns:
+            How many spans were recounted; 0 when there are none, or while another bookkeeper is at it.
+
+        Raises:
+            DatabaseError: nothing was changed; what waits is still there.
+        """
+        return self._in_transaction(self._roll_up)
 
     def close(self) -> None:
         """Give the connection back."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _in_transaction(self, work: Callable[[Cursor], int]) -> int:
+        if self._connection is None:
+            self._connection = self._connect()
+        try:
+            with self._supervisor.transaction(self._connection, PATIENCE) as cursor:
+                return work(cursor)
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _roll_up(cursor: Cursor) -> int:
+        cursor.execute(_ROLLUPS["take_turn"])
+        if cursor.fetchone() != (True,):
+            return 0
+        cursor.execute(_ROLLUPS["take_spans"], {"limit": SPANS_AT_ONCE})
+        spans = [Span(*row) for row in cursor.fetchall()]
+        if spans:
+            stations, from_times, to_times = map(list, zip(*spans, strict=True))
+            cursor.execute(_ROLLUPS["memory"])
+            cursor.execute(_ROLLUPS["roll_up"], {"stations": stations, "from_times": from_times, "to_times": to_times})
+        return len(spans)
 
     def _work(self, cursor: Cursor) -> int:
         cursor.execute(_SQL["take_turn"])

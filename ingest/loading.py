@@ -7,6 +7,7 @@ transaction. The same refusal of many rows is not a row's fault: it is raised, a
 """
 
 import io
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -16,12 +17,12 @@ import msgspec
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
 
-from ingest.batch import COPIED, PLAY_COLUMNS, Batch, Row
+from ingest.batch import COPIED, METRIC_COLUMNS, PLAY_COLUMNS, Batch, Row
 from ingest.copy_text import lines
 from ingest.errors import DatabaseError
 from ingest.producers import MOST_RANGES, RunLines, range_text
 from ingest.queries import load
-from ingest.rows import FileContext, dead_letter
+from ingest.rows import CLUSTER_GAP, FileContext, dead_letter
 from parsers.encodings import splitter_for
 from parsers.events import Rejected
 
@@ -31,6 +32,7 @@ SYSTEMIC_SHARE = 0.01
 SYSTEMIC_AT_LEAST = 10
 
 _SQL = load("ingest", "store.sql")
+_METRIC_TIME, _METRIC_STATION = METRIC_COLUMNS.index("timestamp"), METRIC_COLUMNS.index("station")
 _KEY_AT = {table: (columns.index("generation"), -1) for table, columns in COPIED.items() if table != "dead_letters"}
 
 
@@ -123,14 +125,34 @@ def _upsert_runs(cursor: Cursor, runs: Mapping[tuple[int, str], RunLines]) -> No
 
 
 def queue_derivation(cursor: Cursor, batches: Sequence[Batch]) -> None:
-    """Tell the bookkeeper which times of which stations the batches have touched."""
-    spans = [(name, *span) for batch in batches for name, all_spans in batch.touched.items() for span in all_spans]
-    if spans:
-        stations, from_times, to_times = zip(*spans, strict=True)
-        cursor.execute(
-            _SQL["queue_derivation"],
-            {"stations": list(stations), "from_times": list(from_times), "to_times": list(to_times)},
-        )
+    """Tell the bookkeeper which times of which stations the batches have touched, those of metrics by themselves."""
+    derived = [(name, *span) for batch in batches for name, all_spans in batch.touched.items() for span in all_spans]
+    rolled_up = metric_spans(batches)
+    if not derived and not rolled_up:
+        return
+    parameters: dict[str, list[object]] = {}
+    for prefix, spans in (("derived", derived), ("rolled_up", rolled_up)):
+        for name, at in (("stations", 0), ("from_times", 1), ("to_times", 2)):
+            parameters[f"{prefix}_{name}"] = [span[at] for span in spans]
+    cursor.execute(_SQL["queue_derivation"], parameters)
+
+
+def metric_spans(batches: Iterable[Batch]) -> list[tuple[str, datetime, datetime]]:
+    """The times of the batches' metrics by station, as few spans; none reaches over more than an hour without any."""
+    times: dict[str, list[datetime]] = {}
+    for batch in batches:
+        for row in batch.copied["system_metrics"]:
+            times.setdefault(row[_METRIC_STATION], []).append(row[_METRIC_TIME])
+    spans = []
+    for station, found in sorted(times.items()):
+        found.sort()
+        first = at = 0
+        while first < len(found):
+            while (last := bisect_right(found, found[at] + CLUSTER_GAP) - 1) > at:
+                at = last
+            spans.append((station, found[first], found[at]))
+            first = at = at + 1
+    return spans
 
 
 def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey], extra: list[Row]) -> Known:

@@ -73,6 +73,7 @@ def _retire_metrics(cursor: RealDictCursor, days: int) -> int:
         return 0
     cursor.execute(_SQL["lock_metrics"])
     cursor.execute(_SQL["summarise_metrics"], {"cutoff": cutoff})
+    cursor.execute(_SQL["forget_recounts"], {"cutoff": cutoff})
     removed = _number(cursor, "retire_metrics", cutoff=cutoff)
     cursor.execute(_SQL["old_metric_partitions"], {"cutoff": cutoff})
     for row in cursor.fetchall():

@@ -71,6 +71,9 @@ class Station:
             cursor.execute(
                 "INSERT INTO stations (name, time_zone) VALUES (%s, %s) ON CONFLICT DO NOTHING", (self.name, self.zone)
             )
+            if times := [dict(row)["timestamp"] for row in self.rows.get("system_metrics", [])]:
+                span = (self.name, min(times), max(times))
+                cursor.execute("INSERT INTO rollup_queue (station, from_time, to_time) VALUES (%s, %s, %s)", span)
             for table, rows in self.rows.items():
                 columns = sorted({name for row in rows for name, _ in row})
                 values = [tuple(dict(row).get(name) for name in columns) for row in rows]

@@ -32,10 +32,8 @@ from ingest.models.facts import (
 from ingest.models.summaries import (
     DailySummary,
     DailyTrackSummary,
-    ErrorRollup,
     MetricRollup,
-    PlayRollup,
-    RollupDirty,
+    RollupQueueEntry,
 )
 
 MODELS: tuple[type[SQLModel], ...] = (
@@ -58,9 +56,7 @@ MODELS: tuple[type[SQLModel], ...] = (
     AlertState,
     SchemaVersion,
     MetricRollup,
-    ErrorRollup,
-    PlayRollup,
-    RollupDirty,
+    RollupQueueEntry,
     DailySummary,
     DailyTrackSummary,
 )
@@ -74,7 +70,6 @@ __all__ = [
     "DeriveQueueEntry",
     "ErrorLog",
     "ErrorResolution",
-    "ErrorRollup",
     "IngestFile",
     "IngestGap",
     "IngestInstance",
@@ -85,8 +80,7 @@ __all__ = [
     "OutboxMessage",
     "PlayEnd",
     "PlayHistory",
-    "PlayRollup",
-    "RollupDirty",
+    "RollupQueueEntry",
     "SchemaVersion",
     "Station",
     "StreamSession",

@@ -6,7 +6,7 @@
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Double, LargeBinary, Numeric, Text, text
-from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, INT8MULTIRANGE, JSONB
 from sqlmodel import Field
 
 _REQUIRED: Any = ...
@@ -64,6 +64,11 @@ def bytea(default: Any = _REQUIRED) -> Any:
 def int8multirange() -> Any:
     """INT8MULTIRANGE."""
     return _column(INT8MULTIRANGE, ...)
+
+
+def array_of(item: Any) -> Any:
+    """An array of a column type's values."""
+    return _column(ARRAY(item), ...)
 
 
 def timestamptz(default: Any = _REQUIRED, *, primary_key: bool = False, server: str = "") -> Any:

@@ -3,62 +3,40 @@
 from datetime import date, datetime
 from decimal import Decimal
 
+from sqlalchemy import BigInteger, Numeric
 from sqlmodel import Field, SQLModel
 
-from ingest.models.columns import bigint, double, numeric, timestamptz, varchar
+from ingest.models.columns import array_of, bigint, double, numeric, server_number, timestamptz, varchar
 
 
 class MetricRollup(SQLModel, table=True):
-    """15 minutes of one metric."""
+    """15 minutes of one metric: the rows that are there, or (frozen) those that were retired."""
 
     __tablename__ = "metric_rollups"
 
-    station: str = varchar(128, primary_key=True)
-    service: str = varchar(64, primary_key=True)
     metric_name: str = varchar(128, primary_key=True)
     bucket_start: datetime = timestamptz(primary_key=True)
+    station: str = varchar(128, primary_key=True)
+    service: str = varchar(64, primary_key=True)
+    frozen: bool = Field(primary_key=True)
+    unit: str | None = varchar(32, None)
     sample_count: int = bigint()
     value_sum: Decimal = numeric()
     value_min: Decimal = numeric()
     value_max: Decimal = numeric()
-    frozen: bool = False
+    bin_values: list[Decimal] = array_of(Numeric)
+    bin_counts: list[int] = array_of(BigInteger)
 
 
-class ErrorRollup(SQLModel, table=True):
-    """15 minutes of one service's errors of one severity."""
+class RollupQueueEntry(SQLModel, table=True):
+    """A span of a station whose metrics are not rolled up yet."""
 
-    __tablename__ = "error_rollups"
+    __tablename__ = "rollup_queue"
 
-    station: str = varchar(128, primary_key=True)
-    service: str = varchar(64, primary_key=True)
-    severity: str = varchar(16, primary_key=True)
-    bucket_start: datetime = timestamptz(primary_key=True)
-    row_count: int = bigint()
-    occurrences: int = bigint()
-    frozen: bool = False
-
-
-class PlayRollup(SQLModel, table=True):
-    """15 minutes of a station's plays."""
-
-    __tablename__ = "play_rollups"
-
-    station: str = varchar(128, primary_key=True)
-    bucket_start: datetime = timestamptz(primary_key=True)
-    play_count: int = bigint()
-    plays_with_errors: int = bigint()
-    play_seconds: float = double()
-    frozen: bool = False
-
-
-class RollupDirty(SQLModel, table=True):
-    """A bucket whose raw rows changed since it was rolled up."""
-
-    __tablename__ = "rollup_dirty"
-
-    station: str = varchar(128, primary_key=True)
-    bucket_start: datetime = timestamptz(primary_key=True)
-    marked_at: datetime = timestamptz(server="now()")
+    id: int | None = server_number()
+    station: str = varchar(128)
+    from_time: datetime = timestamptz()
+    to_time: datetime = timestamptz()
 
 
 class DailySummary(SQLModel, table=True):

@@ -166,9 +166,12 @@ ON CONFLICT (station, session_key) DO UPDATE
         summary = excluded.summary
 
 -- name: queue_derivation
-INSERT INTO derive_queue (station, from_time, to_time)
-SELECT station, from_time, to_time FROM unnest(%(stations)s::text[], %(from_times)s::timestamptz[],
-    %(to_times)s::timestamptz[]) AS q (station, from_time, to_time)
+WITH derived AS (
+    INSERT INTO derive_queue (station, from_time, to_time)
+    SELECT * FROM unnest(%(derived_stations)s::text[], %(derived_from_times)s::timestamptz[], %(derived_to_times)s::timestamptz[])
+)
+INSERT INTO rollup_queue (station, from_time, to_time)
+SELECT * FROM unnest(%(rolled_up_stations)s::text[], %(rolled_up_from_times)s::timestamptz[], %(rolled_up_to_times)s::timestamptz[])
 
 -- name: add_rungs
 INSERT INTO ingest_ladder (generation, at_offset, window_hash)

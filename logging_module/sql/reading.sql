@@ -26,20 +26,20 @@ SELECT EXISTS (SELECT FROM system_metrics WHERE timestamp < %(cutoff)s)
 -- name: lock_metrics
 LOCK TABLE system_metrics IN ACCESS EXCLUSIVE MODE
 
--- A frozen bucket has lost its rows before: what came late is added to it. Any other is computed anew.
+-- What goes is added to what went before.
 -- name: summarise_metrics
-INSERT INTO metric_rollups AS r
-    (station, service, metric_name, bucket_start, sample_count, value_sum, value_min, value_max, frozen)
-SELECT station, service, metric_name, date_bin('15 minutes', timestamp, 'epoch'), count(*), sum(metric_value),
-       min(metric_value), max(metric_value), true
-FROM system_metrics WHERE timestamp < %(cutoff)s
-GROUP BY station, service, metric_name, date_bin('15 minutes', timestamp, 'epoch')
-ON CONFLICT (station, metric_name, service, bucket_start) DO UPDATE SET
-    sample_count = excluded.sample_count + CASE WHEN r.frozen THEN r.sample_count ELSE 0 END,
-    value_sum = excluded.value_sum + CASE WHEN r.frozen THEN r.value_sum ELSE 0 END,
-    value_min = CASE WHEN r.frozen THEN least(r.value_min, excluded.value_min) ELSE excluded.value_min END,
-    value_max = CASE WHEN r.frozen THEN greatest(r.value_max, excluded.value_max) ELSE excluded.value_max END,
-    frozen = true
+INSERT INTO metric_rollups AS r (metric_name, bucket_start, station, service, frozen, unit, sample_count, value_sum, value_min,
+                                 value_max, bin_values, bin_counts)
+SELECT metric_name, bucket_start, station, service, true, unit, sample_count, value_sum, value_min, value_max, bin_values,
+       bin_counts
+FROM roll_up_metrics(NULL, NULL, '-infinity', %(cutoff)s)
+ON CONFLICT (metric_name, bucket_start, station, service, frozen) DO UPDATE SET
+    sample_count = r.sample_count + excluded.sample_count, value_sum = r.value_sum + excluded.value_sum,
+    value_min = least(r.value_min, excluded.value_min), value_max = greatest(r.value_max, excluded.value_max),
+    bin_values = r.bin_values || excluded.bin_values, bin_counts = r.bin_counts || excluded.bin_counts
+
+-- name: forget_recounts
+DELETE FROM metric_rollups WHERE NOT frozen AND bucket_start < %(cutoff)s
 
 -- name: retire_metrics
 WITH per_file AS (

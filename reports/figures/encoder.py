@@ -39,7 +39,8 @@ class EncoderFigures(Figures):
         Returns:
             sessions, failed, killed, running, encoder_seconds (with progress, in the window), out_time_seconds, frames,
             drop_frames, dup_frames (of the whole sessions), speed_average, speed_worst; samples, and of fps, speed
-            and bitrate_kbps: …_average, …_median, …_low and …_high (5th and 95th percentile of the samples).
+            and bitrate_kbps: …_average, …_median, …_low and …_high (5th and 95th percentile of the samples; these three
+            to three significant digits).
 
         Raises:
             RangeError: the window makes no sense.

@@ -21,30 +21,32 @@ FROM (
       AND (%(station)s::text IS NULL OR station = %(station)s)
 ) s
 
--- Statistics over the window. `least` and `greatest` reach between the samples.
+-- Statistics over the window, from rollups. `least` and `greatest` reach between the samples. median, low and high: the
+-- smallest value (to three significant digits) that half, 5 % and 95 % of the samples do not exceed. Parameter: metrics.
 -- name: statistics
-SELECT metric_name, max(unit) AS unit, count(*) AS samples, avg(value)::float8 AS average,
-       (percentile_cont(0.5) WITHIN GROUP (ORDER BY value))::float8 AS median,
-       (percentile_cont(0.05) WITHIN GROUP (ORDER BY value))::float8 AS low,
-       (percentile_cont(0.95) WITHIN GROUP (ORDER BY value))::float8 AS high,
-       greatest(min(least(value, low)), -1e15)::float8 AS least, least(max(greatest(value, high)), 1e15)::float8 AS greatest
-FROM (
-    SELECT metric_name, unit, round(least(greatest(metric_value, -1e15), 1e15), 6) AS value,
-           round((CASE WHEN jsonb_typeof(metadata -> 'min') = 'number' THEN metadata ->> 'min' END)::numeric, 6) AS low,
-           round((CASE WHEN jsonb_typeof(metadata -> 'max') = 'number' THEN metadata ->> 'max' END)::numeric, 6) AS high
-    FROM system_metrics
-    WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND metric_name = ANY(%(metrics)s)
-      AND (%(station)s::text IS NULL OR station = %(station)s)
-) m
-GROUP BY metric_name
-ORDER BY metric_name
+WITH found AS MATERIALIZED (
+    SELECT * FROM get_metric_rollups(%(station)s, %(metrics)s::text[], %(from_time)s, %(to_time)s)
+), bins AS (
+    SELECT metric_name, value, sum(n) AS n FROM found, unnest(bin_values, bin_counts) AS b (value, n) GROUP BY metric_name, value
+), ranked AS (
+    SELECT metric_name, value, sum(n) OVER (PARTITION BY metric_name ORDER BY value) AS up_to,
+           sum(n) OVER (PARTITION BY metric_name) AS samples FROM bins
+), percentiles AS (
+    SELECT metric_name, min(value) FILTER (WHERE up_to >= 0.5 * samples) AS median,
+           min(value) FILTER (WHERE up_to >= 0.05 * samples) AS low, min(value) FILTER (WHERE up_to >= 0.95 * samples) AS high
+    FROM ranked GROUP BY metric_name
+)
+SELECT f.metric_name, max(f.unit) AS unit, sum(f.sample_count)::bigint AS samples,
+       (sum(f.value_sum) / sum(f.sample_count))::float8 AS average,
+       p.median::float8 AS median, p.low::float8 AS low, p.high::float8 AS high,
+       min(f.value_min)::float8 AS least, max(f.value_max)::float8 AS greatest
+FROM found f JOIN percentiles p USING (metric_name)
+GROUP BY f.metric_name, p.median, p.low, p.high
+ORDER BY f.metric_name
 
--- Averages by local day of one metric. Parameter: metrics.
+-- Averages by local day. Parameters: metrics, zone.
 -- name: daily_statistics
-SELECT metric_name, (timestamp AT TIME ZONE %(zone)s)::date AS day,
-       avg(round(least(greatest(metric_value, -1e15), 1e15), 6))::float8 AS average
-FROM system_metrics
-WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND metric_name = ANY(%(metrics)s)
-  AND (%(station)s::text IS NULL OR station = %(station)s)
+SELECT metric_name, (bucket_start AT TIME ZONE %(zone)s)::date AS day, (sum(value_sum) / sum(sample_count))::float8 AS average
+FROM get_metric_rollups(%(station)s, %(metrics)s::text[], %(from_time)s, %(to_time)s)
 GROUP BY metric_name, day
 ORDER BY metric_name, day

@@ -20,6 +20,7 @@ FIGURES = {
     " noise, resolved, resolved_at, play_id,"
     " (SELECT track_key || started_at FROM play_history p WHERE p.id = play_history_id)",
     "system_metrics": "timestamp, metric_name, metric_value, unit, service, station, metadata - 'session', time_quality",
+    "metric_rollups": "metric_name, bucket_start, station, service, frozen, sample_count, value_sum, value_min, value_max",
     "play_ends": "station, ended_at, play_id, had_errors, error_message",
     "dead_letters": "from_offset, to_offset, reason, encode(line, 'hex'), encode(raw_sha256, 'hex'), parser",
     "stream_sessions": "station, started_at, ended_at, end_kind, cause, progress_count, frames, ffmpeg_version",
@@ -56,7 +57,7 @@ def clear(database: Database) -> None:
     connection = database.connect(autocommit=True)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"TRUNCATE {', '.join(FIGURES)}, ingest_ladder, derive_queue, error_resolutions, ingest_instances"
+            f"TRUNCATE {', '.join(FIGURES)}, ingest_ladder, derive_queue, rollup_queue, error_resolutions, ingest_instances"
         )
     connection.close()
 
