@@ -72,26 +72,31 @@ GROUP BY station, track_key
 ORDER BY shortest_seconds, play_count DESC, station, track_key
 LIMIT %(limit)s
 
--- Listeners at the first and at the last count within each play, summed over the plays of a track.
--- Parameters: metrics (names that count listeners), max_open_seconds, limit.
+-- Listeners at the first and at the last count within each play, summed over the plays of a track. A count belongs to the
+-- play that started last before it. Parameters: metrics (names that count listeners), max_open_seconds, limit.
 -- name: listener_retention
 WITH counts AS (
-    SELECT station, timestamp, sum(round(least(greatest(metric_value, -1e15), 1e15), 6)) AS listeners FROM system_metrics
+    SELECT station, timestamp AS at, sum(round(least(greatest(metric_value, -1e15), 1e15), 6)) AS listeners FROM system_metrics
     WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND metric_name = ANY(%(metrics)s)
       AND (%(station)s::text IS NULL OR station = %(station)s)
     GROUP BY station, timestamp
 ), plays AS (
-    SELECT id, station, track_key, artist, title, started_at, coalesce(ended_at, least(
-               lead(started_at) OVER (PARTITION BY station ORDER BY started_at, id),
-               started_at + make_interval(secs => %(max_open_seconds)s))) AS ended_at
+    SELECT station, track_key, artist, title, started_at,
+           row_number() OVER line AS number, coalesce(ended_at, least(
+               lead(started_at) OVER line, started_at + make_interval(secs => %(max_open_seconds)s))) AS ended_at
     FROM play_history
     WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+    WINDOW line AS (PARTITION BY station ORDER BY started_at, id)
+), placed AS (
+    SELECT station, at, listeners, count(*) FILTER (WHERE listeners IS NULL) OVER (
+               PARTITION BY station ORDER BY at, listeners IS NOT NULL) AS number
+    FROM (SELECT station, at, listeners FROM counts UNION ALL SELECT station, started_at, NULL FROM plays) both_kinds
 ), heard AS (
-    SELECT p.id, p.track_key, p.artist, p.title, p.started_at,
-           (array_agg(c.listeners ORDER BY c.timestamp))[1] AS first_count,
-           (array_agg(c.listeners ORDER BY c.timestamp DESC))[1] AS last_count
-    FROM plays p JOIN counts c ON c.station = p.station AND c.timestamp >= p.started_at AND c.timestamp < p.ended_at
-    GROUP BY p.id, p.track_key, p.artist, p.title, p.started_at
+    SELECT p.track_key, p.artist, p.title, p.started_at, (array_agg(c.listeners ORDER BY c.at))[1] AS first_count,
+           (array_agg(c.listeners ORDER BY c.at DESC))[1] AS last_count
+    FROM placed c JOIN plays p ON p.station = c.station AND p.number = c.number
+    WHERE c.listeners IS NOT NULL AND c.at < p.ended_at
+    GROUP BY p.station, p.number, p.track_key, p.artist, p.title, p.started_at
 )
 SELECT (array_agg(artist ORDER BY started_at DESC))[1] AS artist, (array_agg(title ORDER BY started_at DESC))[1] AS title,
        count(*) AS play_count, avg(first_count)::float8 AS listeners_at_start, avg(last_count)::float8 AS listeners_at_end,
