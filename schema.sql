@@ -152,6 +152,9 @@ CREATE TABLE IF NOT EXISTS system_metrics (
 -- autosummarize: without it the newest part of the table is read whole for every question.
 CREATE INDEX IF NOT EXISTS idx_system_metrics_timestamp ON system_metrics
     USING brin (timestamp) WITH (pages_per_range = 32, autosummarize = on);
+-- Who listened while a track ran is asked by the minute, over weeks; reports.figures.base knows the same names.
+CREATE INDEX IF NOT EXISTS idx_system_metrics_listeners ON system_metrics (station, timestamp) INCLUDE (metric_value)
+    WHERE metric_name IN ('listeners', 'listener_count', 'listeners_total', 'viewers', 'viewer_count', 'concurrent_viewers');
 CREATE TABLE IF NOT EXISTS system_metrics_default PARTITION OF system_metrics DEFAULT;
 
 -- One row an FFmpeg process, known by its first line: session_key is "generation:offset".
@@ -612,6 +615,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                           THEN '''' || value ELSE value END,
                      E'\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f',
                      '␁␂␃␄␅␆␇␈␋␌␎␏␐␑␒␓␔␕␖␗␘␙␚␛␜␝␞␟␡')
+$$;
+
+-- Text in a report of use (reports/sql/royalty.sql): upper case, without the marks of its format and control characters.
+CREATE OR REPLACE FUNCTION royalty_text(value TEXT) RETURNS TEXT
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT regexp_replace(upper(coalesce(value, '')), '[[:cntrl:]|^]+', ' ', 'g')
 $$;
 
 -- ISO 8601 in UTC with microseconds: every row has the same form.

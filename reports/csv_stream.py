@@ -4,6 +4,7 @@ PostgreSQL ends records with LF and quotes every field that holds a quote, a sep
 quotes ends a record, and a doubled quote closes and opens again: counting quotes is enough.
 """
 
+from collections.abc import Callable
 from typing import IO
 
 _BOM = b"\xef\xbb\xbf"
@@ -15,10 +16,14 @@ class CsvStream:
     Args:
         target: gets the bytes.
         excel: for spreadsheets that guess: a byte order mark first, and line ends inside of fields become spaces.
+        on_records: told how many records there are, the header included, after each piece.
     """
 
-    def __init__(self, target: IO[bytes], *, excel: bool = False) -> None:
+    def __init__(
+        self, target: IO[bytes], *, excel: bool = False, on_records: Callable[[int], None] | None = None
+    ) -> None:
         self._target = target
+        self._on_records = on_records
         self._excel = excel
         self._quoted = False
         self.records = 0
@@ -38,4 +43,6 @@ class CsvStream:
         if len(parts) % 2 == 0:
             self._quoted = not self._quoted
         self._target.write(b'"'.join(parts))
+        if self._on_records is not None:
+            self._on_records(self.records)
         return len(data)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import psycopg2
 from psycopg2 import sql
@@ -14,6 +14,13 @@ from ingest.schema import ready_connection
 from logging_module.config import LoggingConfig
 
 Row: TypeAlias = dict[str, Any]
+
+
+class Column(NamedTuple):
+    """A column of a result: its name and the OID of PostgreSQL's type."""
+
+    name: str
+    type_oid: int
 
 
 class Writable(Protocol):
@@ -62,7 +69,9 @@ class Reader:
         """The first row of a query that always gives one."""
         return self.rows(filename, name, parameters)[0]
 
-    def copy_csv(self, filename: str, name: str, parameters: Mapping[str, Any], target: Writable) -> None:
+    def copy_csv(
+        self, filename: str, name: str, parameters: Mapping[str, Any], target: Writable, *, form: str = "FORMAT csv"
+    ) -> None:
         """Stream the rows of a query as PostgreSQL's CSV, with a header line.
 
         Args:
@@ -70,6 +79,7 @@ class Reader:
             name: of the query there.
             parameters: its named parameters.
             target: gets bytes, cut anywhere.
+            form: COPY's options for another separator and quote; our own words.
 
         Raises:
             DatabaseError: PostgreSQL cannot be reached or refused; the target has a part of the rows.
@@ -77,10 +87,39 @@ class Reader:
         try:
             with self._open().cursor() as cursor:
                 query = cursor.mogrify(load("reports", filename)[name], dict(parameters))
-                statement = sql.SQL("COPY ({}) TO STDOUT WITH (FORMAT csv, HEADER true)").format(
-                    sql.SQL(query.decode())
+                statement = sql.SQL("COPY ({}) TO STDOUT WITH ({}, HEADER true)").format(
+                    sql.SQL(query.decode()), sql.SQL(form)
                 )
                 cursor.copy_expert(statement, target, size=1 << 18)
+        except psycopg2.Error as error:
+            if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+                self.close()
+            raise translate(error) from error
+
+    def stream(
+        self, filename: str, name: str, parameters: Mapping[str, Any], rows_at_once: int
+    ) -> Iterator[tuple[list[Column], list[tuple[Any, ...]]]]:
+        """The rows of a query in parts, the first one also when there are none. Only inside of `snapshot`.
+
+        Args:
+            filename: in `reports/sql`.
+            name: of the query there.
+            parameters: its named parameters.
+            rows_at_once: in one part, so that memory does not grow with the result.
+
+        Raises:
+            DatabaseError: PostgreSQL cannot be reached or refused.
+        """
+        try:
+            # withhold: psycopg2 would not believe that we are inside of a transaction; nothing is held behind its end.
+            with self._open().cursor(name="stream", withhold=True) as cursor:
+                cursor.execute(load("reports", filename)[name], dict(parameters))
+                rows = cursor.fetchmany(rows_at_once)
+                columns = [Column(column.name, column.type_code) for column in cursor.description or ()]
+                yield columns, rows
+                while len(rows) == rows_at_once:
+                    rows = cursor.fetchmany(rows_at_once)
+                    yield columns, rows
         except psycopg2.Error as error:
             if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
                 self.close()

@@ -7,9 +7,10 @@ from typing import Any
 
 from benchmarks.year.loading import instant
 from benchmarks.year.recount import Recount
-from benchmarks.year.station import STATION, TRACKS
+from benchmarks.year.station import DAY, STATION, TRACKS
 from benchmarks.year.timeline import day_of, midnight
 from reports.analytics import Analytics
+from reports.window import Window
 
 Check = tuple[str, Callable[[], Any], Callable[[], Any]]
 EVERYTHING = 1_000_000
@@ -42,12 +43,18 @@ def window_checks(analytics: Analytics, recount: Recount, start: int, end: int) 
     def timeline(severity: str | None) -> list[tuple[Any, ...]]:
         return sorted(columns(a.get_error_timeline(severity=severity, **span), "timestamp", "message"), reverse=True)
 
+    def host() -> dict[str, float]:
+        (found,) = a.metric_statistics(Window(instant(start), instant(end)), STATION, ("cpu_percent",))
+        return {name: found[name] for name in ("average", "median", "low", "high")}
+
     return [
         ("play stats", lambda: a.get_play_stats(**span), lambda: r.get_play_stats(start, end)),
-        ("most played", lambda: a.get_most_played_tracks(limit=25, **span), lambda: r.get_most_played_tracks(start, end, 25)),
+        ("most played", lambda: a.get_most_played_tracks(limit=25, **span),
+         lambda: r.get_most_played_tracks(start, end, 25)),
         ("hours", lambda: a.get_hourly_play_distribution(**span), lambda: r.get_hourly_play_distribution(start, end)),
         ("repeats", lambda: columns(a.get_repeat_distances(limit=30, **span), "artist", "title", "play_count",
-                                    "shortest_seconds", "median_seconds"), lambda: r.get_repeat_distances(start, end, 30)),
+                                    "shortest_seconds", "median_seconds"),
+         lambda: r.get_repeat_distances(start, end, 30)),
         ("retention", lambda: by(a.get_listener_retention(limit=EVERYTHING, **span), ("artist", "title"), "play_count",
                                  "listeners_at_start", "listeners_at_end", "retention_percent"),
          lambda: r.get_listener_retention(start, end)),
@@ -55,10 +62,13 @@ def window_checks(analytics: Analytics, recount: Recount, start: int, end: int) 
         ("timeline", lambda: timeline(None), lambda: r.get_error_timeline(start, end, None)),
         ("critical", lambda: timeline("critical"), lambda: r.get_error_timeline(start, end, "critical")),
         ("templates", lambda: by(a.get_error_templates(limit=EVERYTHING, **span), ("service", "template"), "severity",
-                                 "error_count", "previous_count", "new", "by_day"), lambda: r.get_error_templates(start, end)),
+                                 "error_count", "previous_count", "new", "by_day"),
+         lambda: r.get_error_templates(start, end)),
         ("uptime", lambda: a.get_uptime(**span), lambda: r.get_uptime(start, end, a.config.slo_percent)),
-        ("outages", lambda: columns(a.get_outages(**span), "start", "end", "down_seconds"), lambda: r.get_outages(start, end)),
+        ("outages", lambda: columns(a.get_outages(**span), "start", "end", "down_seconds"),
+         lambda: r.get_outages(start, end)),
         ("encoder", lambda: a.get_encoder_health(**span), lambda: r.get_encoder_health(start, end)),
+        ("host", host, lambda: r.statistics(start, end, "cpu_percent")),
         ("incidents", lambda: [(row["cause"], row["outage_seconds"], row["station"]) for row in a.get_incidents(**span)
                                if row["kind"] == "failure"], lambda: r.get_incidents(start, end)),
         ("sessions", lambda: len(a.get_sessions(**span)), lambda: r.get_encoder_health(start, end)["sessions"]),
@@ -87,6 +97,9 @@ def _calendar_checks(analytics: Analytics, recount: Recount) -> list[Check]:
         ("week", weekly, lambda: r.compared(*week) | {"previous": r.compared(*before)}),
         ("uptime by day", lambda: a.get_uptime_by_day(days + 1, station=STATION)[:-1],  # the present is a midnight
          lambda: r.get_uptime_by_day(day_of(facts.start), last)),
+        ("speed by day", lambda: {row["day"]: row["average"] for row in a.daily_metrics(
+            Window(instant(facts.end - 7 * DAY), instant(facts.end)), STATION, ("ffmpeg_speed",))},
+         lambda: r.daily_average(facts.end - 7 * DAY, facts.end, "ffmpeg_speed")),
         ("history", lambda: [row["started_at"] for row in a.get_track_history(artist, title, 1000, station=STATION)],
          lambda: r.get_track_history(artist, title, 1000)),
     ]  # fmt: skip

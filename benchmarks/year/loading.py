@@ -58,8 +58,8 @@ def _store(connection: Connection, facts: Facts) -> None:
         _copy_plays(cursor, facts)
         _copy(cursor, "error_log", ("station", "timestamp", "service", "severity", "message", "template", "category",
                                     "occurrences", "noise"),
-              ((STATION, instant(p.at), p.service, p.severity, p.message, p.template, p.category, p.occurrences, p.noise)
-               for p in facts.problems))  # fmt: skip
+              ((STATION, instant(p.at), p.service, p.severity, p.message, p.template, p.category, p.occurrences,
+                p.noise) for p in facts.problems))  # fmt: skip
         _copy_sessions(cursor, facts)
         _copy(cursor, "maintenance_windows", ("station", "from_time", "to_time"),
               ((STATION, instant(h.start), instant(h.end)) for h in facts.holes if h.kind == "planned"))  # fmt: skip
@@ -74,8 +74,10 @@ def _copy_plays(cursor: Cursor, facts: Facts) -> None:
                                    "service", "play_id", "play_key", "generation", "line_offset"),
           ((STATION, track_key(p.artist, p.title), p.artist, p.title, instant(p.start), p.seconds, "playout", p.play_id,
             p.play_id, 1, number) for number, p in enumerate(facts.plays)))  # fmt: skip
-    _copy(cursor, "play_ends", ("station", "ended_at", "play_id", "had_errors", "service"),
-          ((STATION, instant(p.end), p.play_id, p.said_errors, "playout") for p in facts.plays if p.said_end))  # fmt: skip
+    _copy(cursor, "play_ends", ("station", "ended_at", "play_id", "had_errors", "service"), (
+        (STATION, instant(p.end), p.play_id, p.said_errors, "playout")
+        for p in facts.plays if p.said_end
+    ))  # fmt: skip
 
 
 def _copy_sessions(cursor: Cursor, facts: Facts) -> None:

@@ -7,10 +7,11 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from benchmarks.year.loading import instant
-from benchmarks.year.station import ENCODER_METRICS, STATION, Facts, Play, Problem
+from benchmarks.year.station import ENCODER_METRICS, STATION, ZONE, Facts, Play, Problem
 from benchmarks.year.timeline import Timeline, day_of, days_between, midnight, percentile, running_at
 
 WORST_FIRST = ("critical", "error", "warning", "info")
@@ -112,7 +113,7 @@ class Recount:
             times[play.artist, play.title].append(play.start)
         found = []
         for (artist, title), starts in times.items():
-            apart = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+            apart = [b - a for a, b in pairwise(starts)]
             if apart:
                 row = (artist, title, len(starts), float(min(apart)), float(statistics.median(apart)))
                 found.append(((min(apart), -len(starts), f"{artist} - {title}".casefold()), row))
@@ -259,7 +260,8 @@ class Recount:
         total = sum(value * count for value, count in values.items())
         return {
             "average": total / values.total() / 1000,
-            **{name: percentile(rounded, share) / 1000 for name, share in (("median", 0.5), ("low", 0.05), ("high", 0.95))},
+            **{name: percentile(rounded, share) / 1000
+               for name, share in (("median", 0.5), ("low", 0.05), ("high", 0.95))},
         }  # fmt: skip
 
     def daily_average(self, start: int, end: int, metric: str) -> dict[date, float]:
@@ -275,7 +277,7 @@ class Recount:
     def get_incidents(self, start: int, end: int) -> list[tuple[Any, ...]]:
         """Causes and lengths of the failures that were not over before the window, newest first."""
         found = []
-        for session, following in zip(self.facts.sessions, self.facts.sessions[1:], strict=False):
+        for session, following in pairwise(self.facts.sessions):
             if session.end_kind == "failed" and session.end < end and following.start >= start:
                 found.append((session.cause, float(following.start - session.end), STATION))
         return found[::-1]
@@ -283,7 +285,7 @@ class Recount:
 
 def three_digits(value: int) -> int:
     """A whole number above zero to three significant digits, halves up."""
-    step = 10 ** max(0, len(str(value)) - 3)
+    step = int(f"1{'0' * max(0, len(str(value)) - 3)}")
     return (value + step // 2) // step * step
 
 
@@ -292,6 +294,4 @@ def _mean(values: Iterable[int]) -> float:
 
 
 def _local_hour(at: int) -> int:
-    from benchmarks.year.station import ZONE  # noqa: PLC0415
-
     return instant(at).astimezone(ZONE).hour

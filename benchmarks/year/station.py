@@ -1,7 +1,7 @@
-"""The facts of a synthetic station, from a fixed seed: what its services and FFmpeg would have logged. Knows no database.
+"""The facts of a synthetic station from a fixed seed: what its services and FFmpeg would have logged. No database.
 
-Planted: crashes, stops, silent nights of the whole machine, planned work, encoder restarts that no listener hears, bursts
-of errors, tracks that repeat at once, gaps between tracks that are none. Times are whole seconds since 1970.
+Planted: crashes, stops, silent hours of the whole machine, planned work, encoder restarts that no listener hears,
+bursts of errors, tracks that repeat at once, gaps between tracks that are none. Times are whole seconds since 1970.
 """
 
 import random
@@ -41,8 +41,8 @@ class Problem(NamedTuple):
     message: str
     template: str
     category: str
-    occurrences: int
-    noise: bool
+    occurrences: int = 1
+    noise: bool = False
 
 
 class Session(NamedTuple):
@@ -60,7 +60,7 @@ class Session(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A metric; values are thousandths. `low` and `high` reach between the samples; equal to the value where none are said."""
+    """A metric in thousandths. `low` and `high` reach between the samples; where nothing is said they are the value."""
 
     at: int
     name: str
@@ -178,7 +178,7 @@ def _plays(dice: random.Random, facts: Facts) -> list[Play]:
 
 
 def _sessions(dice: random.Random, facts: Facts) -> list[Session]:
-    sessions = []
+    sessions: list[Session] = []
     at = facts.start
     ends = {"crash": "failed", "blink": "failed", "planned": "finished", "silence": "signal"}
     for hole in [*(hole for hole in facts.holes if hole.kind in ends), Hole(facts.end, facts.end, "end")]:
@@ -194,16 +194,7 @@ def _sessions(dice: random.Random, facts: Facts) -> list[Session]:
 
 def _problems(dice: random.Random, facts: Facts) -> list[Problem]:
     problems = [
-        Problem(
-            hole.start + 1,
-            "ffmpeg",
-            "critical",
-            f"rtmp broke at {hole.start}",
-            "rtmp broke at <n>",
-            "network",
-            1,
-            False,
-        )
+        Problem(hole.start + 1, "ffmpeg", "critical", f"rtmp broke at {hole.start}", "rtmp broke at <n>", "network")
         for hole in facts.holes
         if hole.kind == "crash"
     ]
@@ -213,12 +204,12 @@ def _problems(dice: random.Random, facts: Facts) -> list[Problem]:
             severity = dice.choice(("warning", "warning", "error", "info"))
             number = dice.randrange(6)
             problems.append(Problem(at, f"service-{number % 3}", severity, f"odd {number}: {at}", f"odd {number}: <n>",
-                                    "", dice.choice((1, 1, 1, 5)), False))  # fmt: skip
-        problems.append(Problem(start + 30, "ffmpeg", "warning", "banner", "banner", "", 1, True))
+                                    "", dice.choice((1, 1, 1, 5))))  # fmt: skip
+        problems.append(Problem(start + 30, "ffmpeg", "warning", "banner", "banner", "", noise=True))
     for number, start in enumerate(range(facts.start + 5 * DAY, facts.end, 9 * DAY)):
         problems += [
-            Problem(start + 7 * HOUR + 2 * step, "playout", "error", f"burst {number}.{step}", f"burst {number}.<n>", "input",
-                    1, False)
+            Problem(start + 7 * HOUR + 2 * step, "playout", "error", f"burst {number}.{step}", f"burst {number}.<n>",
+                    "input")
             for step in range(dice.randint(100, 600))
         ]  # fmt: skip
     silences = [hole for hole in facts.holes if hole.kind == "silence"]

@@ -28,6 +28,19 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class ExportFormat(StrEnum):
+    """What `radiolog export` writes."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class Preset(StrEnum):
+    """Exports of a form that somebody else prescribes."""
+
+    ROYALTY = "royalty"
+
+
 class WebhookKind(StrEnum):
     """Which form of message a webhook takes."""
 
@@ -165,27 +178,41 @@ def report(  # noqa: PLR0913 (one argument a flag)
         announce(config, made[0], where, complain)
 
 
-def export(
-    days: Days = 7,
+def export(  # noqa: PLR0913 (one argument a flag)
+    days: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=36_525, help="The last so many times 24 hours.", show_default="7"),
+    ] = None,
     start: Start = None,
     end: End = None,
     station: Station = None,
     output_dir: Annotated[Path, typer.Option(help="Made where it is missing.")] = Path("analytics_export"),
     include_errors: Annotated[bool, typer.Option("--include-errors", help="Errors too.")] = False,
     include_metrics: Annotated[bool, typer.Option("--include-metrics", help="Metrics too.")] = False,
+    format_: Annotated[ExportFormat, typer.Option("--format", help="Of the files.")] = ExportFormat.CSV,
     excel: Annotated[bool, typer.Option("--excel", help="With the mark by which Excel knows UTF-8.")] = False,
+    preset: Annotated[
+        Preset | None, typer.Option(help="royalty: a report of use instead, without a range of last month.")
+    ] = None,
 ) -> None:
-    """Write plays, a summary and on request errors and metrics of a span of time as CSV.
+    """Write plays, a summary and on request errors and metrics of a span of time as CSV or Parquet.
 
     Example: radiolog export --days 30 --include-errors
     """
     from ingest.cli.settings import configured
-    from reports.export_analytics import export as export_files
+    from ingest.errors import ConfigurationError
+    from reports.export_analytics import export_as_asked
 
-    with usage():
-        paths = export_files(
-            configured(), days=days, start=start, end=end, station=station, output_dir=output_dir,
-            include_errors=include_errors, include_metrics=include_metrics, excel=excel,
-        )  # fmt: skip
+    config = configured()
+    try:
+        with usage():
+            paths = export_as_asked(
+                config, days=days, start=start, end=end, station=station, output_dir=output_dir,
+                include_errors=include_errors, include_metrics=include_metrics, format_=format_.value, excel=excel,
+                preset=preset.value if preset else None,
+            )  # fmt: skip
+    except ConfigurationError as error:
+        complain(str(error))
+        raise typer.Exit(EXIT_USAGE) from error
     for path in paths:
         say(str(path))

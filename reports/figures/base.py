@@ -1,6 +1,6 @@
 """What all analytics share: the database, the present, windows and time zones. Holds no figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
@@ -8,12 +8,18 @@ from zoneinfo import ZoneInfo
 
 from ingest.errors import RadiologError
 from logging_module.config import LoggingConfig
-from reports.reader import Reader, Row, Writable
+from reports.reader import Column, Reader, Row, Writable
 from reports.report.wording import visible
 from reports.uptime import Rules, Uptime, read_uptime
 from reports.window import RangeError, Window, resolve, zone_named
 
 MAX_LIMIT = 1_000_000_000
+# Names under which services commonly count listeners or viewers; schema.sql has an index for them.
+LISTENER_METRICS = ("listeners", "listener_count", "listeners_total", "viewers", "viewer_count", "concurrent_viewers")
+SOUNDEXCHANGE = (
+    "FORMAT csv, DELIMITER '|', QUOTE '^', FORCE_QUOTE (\"NAME_OF_SERVICE\", \"TRANSMISSION_CATEGORY\","
+    ' "FEATURED_ARTIST", "SOUND_RECORDING_TITLE", "ISRC", "ALBUM_TITLE", "MARKETING_LABEL")'
+)
 
 
 class UnknownStation(RadiologError):
@@ -123,6 +129,29 @@ class Figures:
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         self._reader.copy_csv("export.sql", table, span(window, station), target)
+
+    def copy_royalties(self, window: Window, station: str | None, target: Writable) -> None:
+        """Stream a window's performances by track in the form of SoundExchange (see `reports.royalty`).
+
+        Raises:
+            DatabaseError: PostgreSQL cannot be reached or refused.
+        """
+        parameters = span(window, station, metrics=list(LISTENER_METRICS))
+        self._reader.copy_csv("royalty.sql", "soundexchange", parameters, target, form=SOUNDEXCHANGE)
+
+    def stream_rows(
+        self, table: str, window: Window, station: str | None, rows_at_once: int
+    ) -> Iterator[tuple[list[Column], list[tuple[Any, ...]]]]:
+        """The rows of a window with their types, in parts; only inside of `snapshot`. The columns of `copy_rows`.
+
+        Raises:
+            DatabaseError: PostgreSQL cannot be reached or refused.
+        """
+        return self._reader.stream("export_typed.sql", table, span(window, station), rows_at_once)
+
+    def count_rows(self, table: str, window: Window, station: str | None) -> int:
+        """How many rows `copy_rows` will give, or nearly: metrics are taken from their rollups."""
+        return int(self._reader.one("export.sql", f"count_{table}", span(window, station))["rows"])
 
     def extent(self, station: str | None = None) -> Window | None:
         """From the first to just behind the last moment that the database tells of; None when it is empty."""

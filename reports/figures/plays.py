@@ -4,14 +4,11 @@ from datetime import date, datetime
 from typing import Any
 
 from ingest.fit import track_key
-from reports.figures.base import Figures, checked_limit, checked_station, span
+from reports.figures.base import LISTENER_METRICS, Figures, checked_limit, checked_station, span
 from reports.frames import FLAG, FLOAT, INTEGER, TEXT, TIME, framed, framed_one
 from reports.reader import Row
 from reports.uptime import Uptime
 from reports.window import Window
-
-# Names under which services commonly count listeners or viewers.
-LISTENER_METRICS = ("listeners", "listener_count", "listeners_total", "viewers", "viewer_count", "concurrent_viewers")
 
 _PLAY_STATS = {
     "total_plays": INTEGER, "unique_tracks": INTEGER, "uptime_percent": FLOAT, "coverage_percent": FLOAT,

@@ -27,3 +27,15 @@ SELECT id, export_text(station) AS station, export_time(timestamp) AS timestamp,
 FROM system_metrics
 WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
 ORDER BY timestamp, id
+
+-- How many rows there will be, for progress.
+-- name: count_play_history
+SELECT count(*) AS rows FROM play_history
+WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+
+-- name: count_error_log
+SELECT count(*) AS rows FROM error_log
+WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+
+-- name: count_system_metrics
+SELECT coalesce(sum(sample_count), 0)::bigint AS rows FROM get_metric_rollups(%(station)s, NULL, %(from_time)s, %(to_time)s)

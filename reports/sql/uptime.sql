@@ -61,14 +61,14 @@ WITH RECURSIVE walk AS (
     LEFT JOIN LATERAL (
         SELECT upper(r) - make_interval(secs => %(gap_seconds)s) AS last_at
         FROM beats b, unnest(b.mr) r
-        WHERE b.station = p.station
+        WHERE (p.ended_at IS NULL OR p.ended_by IN ('duration', 'max_open') OR p.ended_at - p.started_at > interval '24 hours')
+          AND b.station = p.station
           AND CASE WHEN p.ended_at IS NULL
                    THEN r && tstzrange(p.started_at, p.started_at + interval '60 seconds', '[]')
                         AND upper(r) > p.started_at + make_interval(secs => %(gap_seconds)s)
                    ELSE r @> p.ended_at END
         ORDER BY r LIMIT 1
-    ) beat ON p.ended_at IS NULL OR p.ended_by IN ('duration', 'max_open')
-       OR p.ended_at - p.started_at > interval '24 hours'
+    ) beat ON true
 ), believed AS (
     -- A play of more than a day that no heartbeat supports is a wrong clock, not a play.
     SELECT station, started_at, ended_by, least(ended_at, %(now)s::timestamptz) AS ended_at FROM ended
@@ -128,6 +128,9 @@ WITH RECURSIVE walk AS (
             UNION ALL
             SELECT m.timestamp FROM system_metrics m
             WHERE m.timestamp BETWEEN w.a AND w.b AND m.station = g.station AND m.time_quality IN ('exact', 'zoneless', 'arrival')
+              -- follows from the line before it; here the planner sees which partitions it needs
+              AND m.timestamp >= %(from_time)s::timestamptz - make_interval(secs => %(evidence_seconds)s)
+              AND m.timestamp <= %(to_time)s::timestamptz + make_interval(secs => %(evidence_seconds)s)
         ) line GROUP BY date_bin('1 minute', at, 'epoch'::timestamptz)
         UNION ALL
         SELECT coalesce(s.first_progress_at, s.started_at, s.ended_at), coalesce(s.ended_at, s.last_progress_at, s.started_at)
