@@ -11,7 +11,7 @@ run: export RADIOLOG_STATION := Nightdrive FM
 run: export RADIOLOG_TIME_ZONE := Europe/Berlin
 endif
 
-.PHONY: run test check lint soak mutants writers bench sample-report lock clean
+.PHONY: run test check lint soak mutants writers bench year sample-report lock clean
 
 run: $(VENV)/.runtime
 	@$(BIN)/radiolog once --quiet $(LOGS)
@@ -46,6 +46,10 @@ bench: $(VENV)/.dev
 # docs/sample-report.txt, .html and (with Debian's chromium) .png; a test compares the first two.
 sample-report: $(VENV)/.dev
 	@cd tests && ../$(BIN)/python -m sample_report
+
+# A synthetic station's year: 10 million metrics; every figure beside its recount, and what the answers cost (docs/testing.md).
+year: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.year
 
 # Hash-locked requirement files, without any index address.
 lock: $(VENV)/.dev

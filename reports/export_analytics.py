@@ -81,7 +81,9 @@ def export(  # noqa: PLR0913 (one argument a flag of the command)
                     parts = analytics.stream_rows(table, window, station, parquet.ROWS_PER_GROUP)
                     parquet.write_rows(target, parts, told)
                 else:
-                    analytics.copy_rows(table, window, station, CsvStream(target, excel=excel, on_records=told))
+                    stream = CsvStream(target, excel=excel, on_records=told)
+                    analytics.copy_rows(table, window, station, stream)
+                    stream.finish()
             rows = summary_rows(analytics, window, station)
             target = output.create(f"analytics_summary_{stamp}.{format_}")
             if format_ == "parquet":
@@ -122,7 +124,7 @@ def summary_rows(analytics: Analytics, window: Window, station: str | None) -> l
 
 
 def defused(text: str) -> str:
-    """Text that no spreadsheet runs as a formula and no terminal obeys; what `export_text` of schema.sql does."""
+    """Text that no spreadsheet runs as a formula and no terminal obeys; what `CsvStream` does to bytes."""
     shown = "".join(chr(0x2400 + ord(char)) if char < " " and char not in "\t\r\n" else char for char in text)
     shown = shown.replace("\x7f", "\u2421")
     return "'" + shown if shown.startswith(("=", "+", "-", "@", "\t", "\r", "\n", *_WIDE_SIGNS)) else shown

@@ -12,7 +12,7 @@ from reports.reader import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_PER_GROUP = 50_000
+ROWS_PER_GROUP = 20_000
 
 
 def arrow() -> Any:

@@ -15,6 +15,8 @@ from logging_module.config import LoggingConfig
 
 Row: TypeAlias = dict[str, Any]
 
+_TEXT_OIDS = frozenset({25, 1043})  # text and varchar in pg_type
+
 
 class Column(NamedTuple):
     """A column of a result: its name and the OID of PostgreSQL's type."""
@@ -72,7 +74,7 @@ class Reader:
     def copy_csv(
         self, filename: str, name: str, parameters: Mapping[str, Any], target: Writable, *, form: str = "FORMAT csv"
     ) -> None:
-        """Stream the rows of a query as PostgreSQL's CSV, with a header line.
+        """Stream the rows of a query as PostgreSQL's CSV, with a header line and every text between quotes.
 
         Args:
             filename: in `reports/sql`.
@@ -86,9 +88,11 @@ class Reader:
         """
         try:
             with self._open().cursor() as cursor:
-                query = cursor.mogrify(load("reports", filename)[name], dict(parameters))
-                statement = sql.SQL("COPY ({}) TO STDOUT WITH ({}, HEADER true)").format(
-                    sql.SQL(query.decode()), sql.SQL(form)
+                query = sql.SQL(cursor.mogrify(load("reports", filename)[name], dict(parameters)).decode())
+                cursor.execute(sql.SQL("SELECT * FROM ({}) of_which_only_types LIMIT 0").format(query))
+                texts = [column.name for column in cursor.description or () if column.type_code in _TEXT_OIDS]
+                statement = sql.SQL("COPY ({}) TO STDOUT WITH ({}, HEADER true, FORCE_QUOTE ({}))").format(
+                    query, sql.SQL(form), sql.SQL(", ").join(map(sql.Identifier, texts))
                 )
                 cursor.copy_expert(statement, target, size=1 << 18)
         except psycopg2.Error as error:

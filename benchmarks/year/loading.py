@@ -74,16 +74,16 @@ def _copy_plays(cursor: Cursor, facts: Facts) -> None:
                                    "service", "play_id", "play_key", "generation", "line_offset"),
           ((STATION, track_key(p.artist, p.title), p.artist, p.title, instant(p.start), p.seconds, "playout", p.play_id,
             p.play_id, 1, number) for number, p in enumerate(facts.plays)))  # fmt: skip
-    _copy(cursor, "play_ends", ("station", "ended_at", "play_id", "had_errors", "service"), (
-        (STATION, instant(p.end), p.play_id, p.said_errors, "playout")
-        for p in facts.plays if p.said_end
-    ))  # fmt: skip
+    said = [play for play in facts.plays if play.said_end]
+    _copy(cursor, "play_ends", ("station", "ended_at", "play_id", "had_errors", "service"),
+          ((STATION, instant(p.end), p.play_id, p.said_errors, "playout") for p in said))  # fmt: skip
 
 
 def _copy_sessions(cursor: Cursor, facts: Facts) -> None:
     columns = ("station", "session_key", "service", "started_at", "first_progress_at", "last_progress_at", "ended_at",
                "end_kind", "cause", "cause_category", "time_quality", "progress_count", "frames", "drop_frames",
-               "dup_frames", "speed_average", "speed_worst", "out_time_seconds", "generation", "line_offset")  # fmt: skip
+               "dup_frames", "speed_average", "speed_worst", "out_time_seconds", "generation",
+               "line_offset")  # fmt: skip
     _copy(cursor, "stream_sessions", columns, (
         (STATION, f"2:{number}", "ffmpeg", instant(s.start), instant(s.start), instant(s.end),
          None if s.end_kind == "running" else instant(s.end), s.end_kind, s.cause or None,

@@ -16,10 +16,7 @@ from reports.window import RangeError, Window, resolve, zone_named
 MAX_LIMIT = 1_000_000_000
 # Names under which services commonly count listeners or viewers; schema.sql has an index for them.
 LISTENER_METRICS = ("listeners", "listener_count", "listeners_total", "viewers", "viewer_count", "concurrent_viewers")
-SOUNDEXCHANGE = (
-    "FORMAT csv, DELIMITER '|', QUOTE '^', FORCE_QUOTE (\"NAME_OF_SERVICE\", \"TRANSMISSION_CATEGORY\","
-    ' "FEATURED_ARTIST", "SOUND_RECORDING_TITLE", "ISRC", "ALBUM_TITLE", "MARKETING_LABEL")'
-)
+SOUNDEXCHANGE = "FORMAT csv, DELIMITER '|', QUOTE '^'"
 
 
 class UnknownStation(RadiologError):

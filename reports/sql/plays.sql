@@ -76,7 +76,7 @@ LIMIT %(limit)s
 -- play that started last before it. Parameters: metrics (names that count listeners), max_open_seconds, limit.
 -- name: listener_retention
 WITH counts AS (
-    SELECT station, timestamp AS at, sum(round(least(greatest(metric_value, -1e15), 1e15), 6)) AS listeners FROM system_metrics
+    SELECT station, timestamp AS at, round(least(greatest(sum(metric_value), -1e15), 1e15), 6) AS listeners FROM system_metrics
     WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND metric_name = ANY(%(metrics)s)
       AND (%(station)s::text IS NULL OR station = %(station)s)
     GROUP BY station, timestamp
@@ -86,17 +86,21 @@ WITH counts AS (
                lead(started_at) OVER line, started_at + make_interval(secs => %(max_open_seconds)s))) AS ended_at
     FROM play_history
     WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+      AND station IN (SELECT station FROM counts)
     WINDOW line AS (PARTITION BY station ORDER BY started_at, id)
 ), placed AS (
     SELECT station, at, listeners, count(*) FILTER (WHERE listeners IS NULL) OVER (
                PARTITION BY station ORDER BY at, listeners IS NOT NULL) AS number
     FROM (SELECT station, at, listeners FROM counts UNION ALL SELECT station, started_at, NULL FROM plays) both_kinds
-), heard AS (
-    SELECT p.track_key, p.artist, p.title, p.started_at, (array_agg(c.listeners ORDER BY c.at))[1] AS first_count,
-           (array_agg(c.listeners ORDER BY c.at DESC))[1] AS last_count
+), bounds AS (
+    SELECT p.station, p.number, min(c.at) AS first_at, max(c.at) AS last_at
     FROM placed c JOIN plays p ON p.station = c.station AND p.number = c.number
     WHERE c.listeners IS NOT NULL AND c.at < p.ended_at
-    GROUP BY p.station, p.number, p.track_key, p.artist, p.title, p.started_at
+    GROUP BY p.station, p.number
+), heard AS (
+    SELECT p.track_key, p.artist, p.title, p.started_at, f.listeners AS first_count, l.listeners AS last_count
+    FROM bounds b JOIN plays p USING (station, number)
+    JOIN counts f ON f.station = b.station AND f.at = b.first_at JOIN counts l ON l.station = b.station AND l.at = b.last_at
 )
 SELECT (array_agg(artist ORDER BY started_at DESC))[1] AS artist, (array_agg(title ORDER BY started_at DESC))[1] AS title,
        count(*) AS play_count, avg(first_count)::float8 AS listeners_at_start, avg(last_count)::float8 AS listeners_at_end,

@@ -42,33 +42,43 @@ WITH RECURSIVE walk AS (
        AND e.first_progress_at < s.to_time AND e.time_quality IN ('exact', 'zoneless', 'arrival')
     GROUP BY s.station
 ), plays AS (
-    SELECT p.station, p.started_at, p.ended_at, p.ended_by, p.expected_duration_seconds AS expected,
-           lead(p.started_at) OVER (PARTITION BY p.station ORDER BY p.started_at, p.id) AS next_start
-    FROM stage s JOIN play_history p ON p.station = s.station
-    WHERE p.started_at >= s.look_back AND p.started_at < s.to_time
-      AND p.started_at <= %(now)s::timestamptz + interval '2 minutes' AND p.time_quality <> 'unknown'
+    -- station by station, so that only the rows of the window are touched, however long the history
+    SELECT s.station, p.*
+    FROM stage s CROSS JOIN LATERAL (
+        SELECT q.started_at, q.ended_at, q.ended_by, q.expected_duration_seconds AS expected,
+               coalesce(q.ended_at - q.started_at <= interval '24 hours' AND q.ended_by NOT IN ('duration', 'max_open'), false)
+                   AS stands
+        FROM play_history q
+        WHERE q.station = s.station AND q.started_at >= s.look_back AND q.started_at < %(to_time)s
+          AND q.started_at <= %(now)s::timestamptz + interval '2 minutes' AND q.time_quality <> 'unknown'
+        OFFSET 0
+    ) p
 ), ended AS (
     -- What a line said of the end stands. An end that only follows from a length gives way to the encoder's heartbeats.
     -- The last play, still open: its heartbeats (up to now when the last is fresh), else its length, else max_open.
-    SELECT p.station, p.started_at, p.ended_by, beat.last_at IS NOT NULL AS has_beat, CASE
+    SELECT station, started_at, ended_by, false AS has_beat, ended_at FROM plays WHERE stands
+    UNION ALL
+    SELECT p.station, p.started_at, p.ended_by, beat.last_at IS NOT NULL, CASE
                WHEN p.ended_at IS NOT NULL AND p.ended_by IN ('duration', 'max_open') AND beat.last_at IS NOT NULL
-                   THEN least(greatest(p.ended_at, beat.last_at), coalesce(p.next_start, 'infinity'))
+                   THEN least(greatest(p.ended_at, beat.last_at),
+                              (SELECT min(n.started_at) FROM play_history n WHERE n.station = p.station
+                               AND n.started_at > p.started_at AND n.time_quality <> 'unknown'))
                WHEN p.ended_at IS NOT NULL THEN p.ended_at
                WHEN beat.last_at > %(now)s::timestamptz - interval '60 seconds' THEN %(now)s
                WHEN beat.last_at IS NOT NULL THEN beat.last_at
-               ELSE p.started_at + make_interval(secs => coalesce(p.expected, %(max_open_seconds)s)) END AS ended_at
+               ELSE p.started_at + make_interval(secs => coalesce(p.expected, %(max_open_seconds)s)) END
     FROM plays p
     LEFT JOIN LATERAL (
         SELECT upper(r) - make_interval(secs => %(gap_seconds)s) AS last_at
         FROM beats b, unnest(b.mr) r
-        WHERE (p.ended_at IS NULL OR p.ended_by IN ('duration', 'max_open') OR p.ended_at - p.started_at > interval '24 hours')
-          AND b.station = p.station
+        WHERE b.station = p.station
           AND CASE WHEN p.ended_at IS NULL
                    THEN r && tstzrange(p.started_at, p.started_at + interval '60 seconds', '[]')
                         AND upper(r) > p.started_at + make_interval(secs => %(gap_seconds)s)
                    ELSE r @> p.ended_at END
         ORDER BY r LIMIT 1
     ) beat ON true
+    WHERE NOT p.stands
 ), believed AS (
     -- A play of more than a day that no heartbeat supports is a wrong clock, not a play.
     SELECT station, started_at, ended_by, least(ended_at, %(now)s::timestamptz) AS ended_at FROM ended
@@ -77,12 +87,10 @@ WITH RECURSIVE walk AS (
     SELECT b.station, bool_or(b.ended_at >= s.from_time) AS played_up_to_it
     FROM believed b JOIN stage s USING (station) WHERE b.started_at < s.from_time GROUP BY b.station
 ), covered AS (
-    SELECT s.station, coalesce(range_agg(tstzrange(b.started_at, b.ended_at)) FILTER (WHERE b.ended_at > b.started_at), '{}') AS mr
-    FROM stage s LEFT JOIN believed b ON b.station = s.station
-    GROUP BY s.station
+    SELECT station, range_agg(tstzrange(started_at, ended_at)) AS mr FROM believed WHERE ended_at > started_at GROUP BY station
 ), service AS (
-    SELECT s.*, p.mr AS planned_mr, tstzmultirange(s.span) - p.mr AS mr, c.mr AS covered_mr
-    FROM stage s JOIN planned p USING (station) JOIN covered c USING (station)
+    SELECT s.*, p.mr AS planned_mr, tstzmultirange(s.span) - p.mr AS mr, coalesce(c.mr, '{}') AS covered_mr
+    FROM stage s JOIN planned p USING (station) LEFT JOIN covered c USING (station)
 ), play_files AS (
     -- Files that bytes were lost from, or that are not read to their end yet.
     SELECT f.generation, f.family, f.machine, g.from_offset AS at_offset, g.to_offset, g.detected_at AS until

@@ -169,9 +169,12 @@ def test_royalties_of_last_month(database: Database, tmp_path: Path) -> None:
         royalty_station().store(connection)
     (path,) = export_royalties(database.config, station="Radio 1|^", output_dir=tmp_path, now=lambda: NOW)
     assert path.name == "RADIO101102026-31102026_A.txt"
-    assert path.read_text(encoding="utf-8").split("\n") == [
+    header, *lines = path.read_text(encoding="utf-8").split("\n")
+    assert header == (
         "NAME_OF_SERVICE|TRANSMISSION_CATEGORY|FEATURED_ARTIST|SOUND_RECORDING_TITLE|ISRC|ALBUM_TITLE|MARKETING_LABEL"
-        "|ACTUAL_TOTAL_PERFORMANCES",
+        "|ACTUAL_TOTAL_PERFORMANCES"
+    )
+    assert lines == [
         "^RADIO 1 ^|^A^|^BJÖRK^|^JÓGA^|^GBAAN9700019^|^HOMOGENIC^|^ONE LITTLE INDIAN^|15",
         "^RADIO 1 ^|^A^|^RÖYKSOPP^|^EPLE ^|^^|^^|^^|30",
         "",

@@ -84,13 +84,8 @@ def rolled_up(rows: Iterable[tuple[Any, ...]]) -> dict[Bucket, tuple[Any, ...]]:
             bins[value] += number
         row = (count, total, least, greatest, bins)
         if before := found.get((name, start, station)):
-            row = (
-                count + before[0],
-                total + before[1],
-                min(least, before[2]),
-                max(greatest, before[3]),
-                bins + before[4],
-            )
+            extremes = min(least, before[2]), max(greatest, before[3])
+            row = (count + before[0], total + before[1], *extremes, bins + before[4])
         found[name, start, station] = row
     return found
 
