@@ -216,7 +216,9 @@ class Recount:
         return {
             "uptime_percent": self.uptime_percent(start, end), "coverage_percent": self.coverage_percent(start, end),
             **{f"{name}_seconds": value for name, value in seconds.items()},
-            "encoder_seconds": self.timeline.encoder_seconds(start, end), "outages": len(outages),
+            "encoder_seconds": self.timeline.encoder_seconds(start, end),
+            "encoder_percent": 100 * self.timeline.encoder_seconds(start, end) / (known + seconds["unknown"]),
+            "platform_percent": 0.0, "platform_samples": 0, "outages": len(outages),
             "interruptions": self._interruptions(start, end),
             "mean_time_to_repair_seconds": seconds["down"] / len(outages) if outages else 0.0,
             "mean_time_between_failures_seconds": seconds["up"] / len(outages) if outages else 0.0,

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reports.figures.base import checked_limit
+from reports.figures.base import checked_limit, span
 from reports.figures.errors import ErrorFigures
 from reports.figures.plays import PlayFigures
 from reports.frames import FLAG, FLOAT, INTEGER, OTHER, TEXT, TIME, framed, framed_one
@@ -34,7 +34,8 @@ _WEEKLY = {
 }  # fmt: skip
 _UPTIME = {
     "uptime_percent": FLOAT, "coverage_percent": FLOAT, "up_seconds": FLOAT, "down_seconds": FLOAT,
-    "unknown_seconds": FLOAT, "maintenance_seconds": FLOAT, "encoder_seconds": FLOAT, "outages": INTEGER,
+    "unknown_seconds": FLOAT, "maintenance_seconds": FLOAT, "encoder_seconds": FLOAT, "encoder_percent": FLOAT,
+    "platform_percent": FLOAT, "platform_samples": INTEGER, "outages": INTEGER,
     "interruptions": INTEGER, "mean_time_to_repair_seconds": FLOAT, "mean_time_between_failures_seconds": FLOAT,
     "longest_outage_seconds": FLOAT, "budget_left_seconds": FLOAT, "slo_percent": FLOAT,
 }  # fmt: skip
@@ -132,19 +133,30 @@ class SummaryFigures(PlayFigures, ErrorFigures):
         self, days: float = 7, *, start: datetime | date | None = None, end: datetime | date | None = None,
         station: str | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """Uptime of a window as docs/uptime.md defines it: the playout layer, and the encoder's time beside it.
+        """Uptime of a window as docs/uptime.md defines it: the playout layer, and the encoder and platform beside it.
+
+        Args:
+            days: how many times 24 hours, up to now.
+            start: the first instant instead.
+            end: the first instant behind the window.
+            station: None: sums over all stations.
 
         Returns:
             uptime_percent, coverage_percent, up_seconds, down_seconds, unknown_seconds, maintenance_seconds,
-            encoder_seconds, outages, interruptions, mean_time_to_repair_seconds, mean_time_between_failures_seconds,
-            longest_outage_seconds, budget_left_seconds, slo_percent.
+            encoder_seconds, encoder_percent (with progress, of the time in service), platform_percent (of the samples
+            of `platform_live`), platform_samples (0: nobody says), outages, interruptions,
+            mean_time_to_repair_seconds, mean_time_between_failures_seconds, longest_outage_seconds,
+            budget_left_seconds, slo_percent.
 
         Raises:
             RangeError: the window makes no sense.
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
-        uptime = self.uptime(self.window(days, start=start, end=end, station=station), station=station)
+        window = self.window(days, start=start, end=end, station=station)
+        uptime = self.uptime(window, station=station)
         total, slo = uptime.total, self.config.slo_percent
+        layers = self._reader.one("uptime.sql", "layers", span(window, station))
+        in_service = 100 * layers["in_service_seconds"] / total.service if total.service else 0.0
         return {
             "uptime_percent": total.uptime_percent,
             "coverage_percent": total.coverage_percent,
@@ -153,6 +165,9 @@ class SummaryFigures(PlayFigures, ErrorFigures):
             "unknown_seconds": total.unknown,
             "maintenance_seconds": total.maintenance,
             "encoder_seconds": uptime.encoder_seconds,
+            "encoder_percent": min(100.0, in_service),  # an encoder may have run before the first play
+            "platform_percent": layers["platform_percent"],
+            "platform_samples": layers["platform_samples"],
             "outages": uptime.outage_count,
             "interruptions": uptime.interruptions,
             "mean_time_to_repair_seconds": uptime.mean_time_to_repair_seconds,

@@ -302,6 +302,24 @@ def test_outages_and_uptime(analytics: Analytics, database: Database) -> None:
     assert found["budget_left_seconds"] == pytest.approx(0.005 * 3600 - 600)
 
 
+def test_layers_can_disagree(analytics: Analytics, database: Database) -> None:
+    """An hour in service: playout all of it, the encoder half, and the platform said 1 in three of four samples."""
+    station, begin = Station(), ago(hours=3)
+    station.play(begin, begin + timedelta(hours=2))
+    station.maintenance(begin, begin + timedelta(hours=1))
+    station.session(begin + timedelta(minutes=30), begin + timedelta(minutes=90))
+    for minute, live in ((60, 1), (75, 1), (90, 0), (105, 1)):
+        station.metric(begin + timedelta(minutes=minute), "platform_live", live, service="youtube-watch")
+    other = Station("other")
+    other.metric(begin, "platform_live", 0)
+    store(database, station, other)
+    window: dict[str, Any] = {"start": begin, "end": begin + timedelta(hours=2)}
+    found = analytics.get_uptime(station="radio", **window)
+    assert (found["uptime_percent"], found["encoder_percent"], found["platform_percent"]) == (100.0, 50.0, 75.0)
+    assert (found["encoder_seconds"], found["platform_samples"]) == (3600.0, 4)
+    assert analytics.get_uptime(**window)["platform_percent"] == 60.0
+
+
 def test_encoder_health(analytics: Analytics, database: Database) -> None:
     store(database, small_history())
     found = analytics.get_encoder_health()
