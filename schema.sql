@@ -355,25 +355,28 @@ CREATE TABLE IF NOT EXISTS rollup_queue (
     to_time    TIMESTAMPTZ  NOT NULL
 );
 
--- Written before plays are retired; they stay. day: the station's local calendar day.
+-- Written before plays are retired, of those alone; they stay, and figures of whole days count them. day: the station's
+-- local calendar day.
 CREATE TABLE IF NOT EXISTS daily_summaries (
-    station            VARCHAR(128)     NOT NULL,
     day                DATE             NOT NULL,
+    station            VARCHAR(128)     NOT NULL,
     play_count         BIGINT           NOT NULL,
     unique_tracks      BIGINT           NOT NULL,
     plays_with_errors  BIGINT           NOT NULL,
     play_seconds       DOUBLE PRECISION NOT NULL,
-    PRIMARY KEY (station, day)
+    PRIMARY KEY (day, station)
 );
 CREATE TABLE IF NOT EXISTS daily_track_summaries (
-    station       VARCHAR(128)     NOT NULL,
-    day           DATE             NOT NULL,
-    track_key     VARCHAR(512)     NOT NULL,
-    artist        VARCHAR(256)     NOT NULL,
-    title         VARCHAR(256)     NOT NULL,
-    play_count    BIGINT           NOT NULL,
-    play_seconds  DOUBLE PRECISION NOT NULL,
-    PRIMARY KEY (station, day, track_key)
+    day                DATE             NOT NULL,
+    station            VARCHAR(128)     NOT NULL,
+    track_key          VARCHAR(512)     NOT NULL,
+    artist             VARCHAR(256)     NOT NULL,
+    title              VARCHAR(256)     NOT NULL,
+    play_count         BIGINT           NOT NULL,
+    plays_with_errors  BIGINT           NOT NULL,
+    play_seconds       DOUBLE PRECISION NOT NULL,
+    last_started_at    TIMESTAMPTZ      NOT NULL,
+    PRIMARY KEY (day, station, track_key)
 );
 
 -- ------------------------------------------------------------------------------------------------ notifications
@@ -505,26 +508,42 @@ $$;
 -- call it in the transaction that deletes the same plays.
 CREATE OR REPLACE FUNCTION summarise_plays(before TIMESTAMPTZ) RETURNS VOID
 LANGUAGE sql AS $$
-    WITH old AS (
-        SELECT p.*, (p.started_at AT TIME ZONE coalesce(s.time_zone, 'UTC'))::date AS day
-        FROM play_history p LEFT JOIN stations s ON s.name = p.station
-        WHERE p.started_at < before
-    ), tracks AS (
-        INSERT INTO daily_track_summaries AS t (station, day, track_key, artist, title, play_count, play_seconds)
-        SELECT station, day, track_key, min(artist), min(title), count(*), coalesce(sum(duration_seconds), 0)
-        FROM old GROUP BY station, day, track_key
-        ON CONFLICT (station, day, track_key) DO UPDATE
-            SET play_count = t.play_count + excluded.play_count, play_seconds = t.play_seconds + excluded.play_seconds
-    )
-    INSERT INTO daily_summaries AS d (station, day, play_count, unique_tracks, plays_with_errors, play_seconds)
-    SELECT station, day, count(*), count(DISTINCT track_key), count(*) FILTER (WHERE had_errors),
-           coalesce(sum(duration_seconds), 0)
-    FROM old GROUP BY station, day
-    ON CONFLICT (station, day) DO UPDATE
-        SET play_count = d.play_count + excluded.play_count,
-            unique_tracks = greatest(d.unique_tracks, excluded.unique_tracks),
-            plays_with_errors = d.plays_with_errors + excluded.plays_with_errors,
-            play_seconds = d.play_seconds + excluded.play_seconds
+    INSERT INTO daily_track_summaries AS t (day, station, track_key, artist, title, play_count, plays_with_errors,
+                                            play_seconds, last_started_at)
+    SELECT (p.started_at AT TIME ZONE coalesce(s.time_zone, 'UTC'))::date, p.station, p.track_key,
+           (array_agg(p.artist ORDER BY p.started_at DESC, p.id DESC))[1],
+           (array_agg(p.title ORDER BY p.started_at DESC, p.id DESC))[1], count(*), count(*) FILTER (WHERE p.had_errors),
+           coalesce(sum(p.duration_seconds), 0), max(p.started_at)
+    FROM play_history p LEFT JOIN stations s ON s.name = p.station
+    WHERE p.started_at < before
+    GROUP BY 1, 2, 3
+    ON CONFLICT (day, station, track_key) DO UPDATE
+        SET artist = CASE WHEN excluded.last_started_at >= t.last_started_at THEN excluded.artist ELSE t.artist END,
+            title = CASE WHEN excluded.last_started_at >= t.last_started_at THEN excluded.title ELSE t.title END,
+            play_count = t.play_count + excluded.play_count, play_seconds = t.play_seconds + excluded.play_seconds,
+            plays_with_errors = t.plays_with_errors + excluded.plays_with_errors,
+            last_started_at = greatest(t.last_started_at, excluded.last_started_at);
+    INSERT INTO daily_summaries AS d (day, station, play_count, unique_tracks, plays_with_errors, play_seconds)
+    SELECT t.day, t.station, sum(t.play_count), count(*), sum(t.plays_with_errors), sum(t.play_seconds)
+    FROM daily_track_summaries t
+    WHERE (t.day, t.station) IN (SELECT DISTINCT (p.started_at AT TIME ZONE coalesce(s.time_zone, 'UTC'))::date, p.station
+                                 FROM play_history p LEFT JOIN stations s ON s.name = p.station WHERE p.started_at < before)
+    GROUP BY t.day, t.station
+    ON CONFLICT (day, station) DO UPDATE
+        SET play_count = excluded.play_count, unique_tracks = excluded.unique_tracks,
+            plays_with_errors = excluded.plays_with_errors, play_seconds = excluded.play_seconds
+$$;
+
+-- What is kept of retired plays, of the local days that lie in a window as a whole. Without a station (NULL): all.
+CREATE OR REPLACE FUNCTION get_retired_plays(only_station TEXT, start_date TIMESTAMPTZ, end_date TIMESTAMPTZ)
+RETURNS SETOF daily_track_summaries
+LANGUAGE sql STABLE AS $$
+    SELECT t.*
+    FROM daily_track_summaries t LEFT JOIN stations s ON s.name = t.station
+    WHERE t.day >= (start_date - interval '1 day')::date AND t.day <= (end_date + interval '1 day')::date
+      AND t.day::timestamp AT TIME ZONE coalesce(s.time_zone, 'UTC') >= start_date
+      AND (t.day + 1)::timestamp AT TIME ZONE coalesce(s.time_zone, 'UTC') <= end_date
+      AND (only_station IS NULL OR t.station = only_station)
 $$;
 
 CREATE OR REPLACE FUNCTION archive_old_play_history(days_to_keep INTEGER) RETURNS BIGINT

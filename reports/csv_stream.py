@@ -31,7 +31,7 @@ class CsvStream:
     Args:
         target: gets the bytes.
         excel: for spreadsheets that guess: a byte order mark first, and line ends inside of fields become spaces.
-        on_records: told how many records there are, the header included, now and then.
+        on_records: told how many records there are behind the header, now and then.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class CsvStream:
         if end:
             self._target.write(self._ended(_defused(data[:end])))
             if self._on_records is not None:
-                self._on_records(self.records)
+                self._on_records(self.records - 1)
 
     def _ended(self, data: bytes) -> bytes:
         """Lines with their ends: of a record, or inside of a field."""

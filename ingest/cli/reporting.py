@@ -192,7 +192,8 @@ def export(  # noqa: PLR0913 (one argument a flag)
     format_: Annotated[ExportFormat, typer.Option("--format", help="Of the files.")] = ExportFormat.CSV,
     excel: Annotated[bool, typer.Option("--excel", help="With the mark by which Excel knows UTF-8.")] = False,
     preset: Annotated[
-        Preset | None, typer.Option(help="royalty: a report of use instead, without a range of last month.")
+        Preset | None,
+        typer.Option(help="royalty: instead of all this, a report of use; without a range, of last month."),
     ] = None,
 ) -> None:
     """Write plays, a summary and on request errors and metrics of a span of time as CSV or Parquet.

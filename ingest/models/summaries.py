@@ -40,12 +40,12 @@ class RollupQueueEntry(SQLModel, table=True):
 
 
 class DailySummary(SQLModel, table=True):
-    """A station's local calendar day; stays when its plays are retired."""
+    """A station's local calendar day, as far as its plays are retired."""
 
     __tablename__ = "daily_summaries"
 
-    station: str = varchar(128, primary_key=True)
     day: date = Field(primary_key=True)
+    station: str = varchar(128, primary_key=True)
     play_count: int = bigint()
     unique_tracks: int = bigint()
     plays_with_errors: int = bigint()
@@ -53,14 +53,16 @@ class DailySummary(SQLModel, table=True):
 
 
 class DailyTrackSummary(SQLModel, table=True):
-    """A track's local calendar day at a station."""
+    """A track's local calendar day at a station, as far as its plays are retired."""
 
     __tablename__ = "daily_track_summaries"
 
-    station: str = varchar(128, primary_key=True)
     day: date = Field(primary_key=True)
+    station: str = varchar(128, primary_key=True)
     track_key: str = varchar(512, primary_key=True)
     artist: str = varchar(256)
     title: str = varchar(256)
     play_count: int = bigint()
+    plays_with_errors: int = bigint()
     play_seconds: float = double()
+    last_started_at: datetime = timestamptz()

@@ -3,23 +3,41 @@
 -- What a log line said as a number is anything that NUMERIC or float8 holds: it is brought within 10^15 before it is
 -- summed or leaves as float8, so that no line makes a figure overflow or infinite.
 
+-- Plays that were retired count by whole days (schema.sql, get_retired_plays).
+
 -- name: play_stats
-SELECT count(*) AS total_plays, count(DISTINCT track_key) AS unique_tracks,
-       count(*) FILTER (WHERE had_errors) AS plays_with_errors,
-       coalesce(100.0 * count(*) FILTER (WHERE had_errors) / nullif(count(*), 0), 0)::float8 AS error_rate,
-       coalesce(sum(duration_seconds), 0)::float8 AS total_play_seconds,
-       coalesce(avg(duration_seconds), 0)::float8 AS average_duration_seconds
-FROM play_history
-WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+SELECT coalesce(sum(plays), 0)::bigint AS total_plays, count(DISTINCT track_key) AS unique_tracks,
+       coalesce(sum(failed), 0)::bigint AS plays_with_errors,
+       coalesce(100.0 * sum(failed) / nullif(sum(plays), 0), 0)::float8 AS error_rate,
+       coalesce(sum(seconds), 0)::float8 AS total_play_seconds,
+       coalesce(sum(seconds) / nullif(sum(ended), 0), 0)::float8 AS average_duration_seconds
+FROM (
+    SELECT track_key, count(*) AS plays, count(*) FILTER (WHERE had_errors) AS failed, sum(duration_seconds) AS seconds,
+           count(duration_seconds) AS ended
+    FROM play_history
+    WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+    GROUP BY track_key
+    UNION ALL
+    SELECT track_key, play_count, plays_with_errors, play_seconds, play_count
+    FROM get_retired_plays(%(station)s, %(from_time)s, %(to_time)s)
+) tracks
 
 -- A track is its track_key; it is shown as it was written last. Parameter: limit.
 -- name: most_played
-SELECT (array_agg(artist ORDER BY started_at DESC, id DESC))[1] AS artist,
-       (array_agg(title ORDER BY started_at DESC, id DESC))[1] AS title,
-       count(*) AS play_count, coalesce(sum(duration_seconds), 0)::float8 AS total_play_seconds,
-       max(started_at) AS last_played_at
-FROM play_history
-WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+SELECT (array_agg(artist ORDER BY last_at DESC))[1] AS artist, (array_agg(title ORDER BY last_at DESC))[1] AS title,
+       sum(plays)::bigint AS play_count, coalesce(sum(seconds), 0)::float8 AS total_play_seconds,
+       max(last_at) AS last_played_at
+FROM (
+    SELECT track_key, (array_agg(artist ORDER BY started_at DESC, id DESC))[1] AS artist,
+           (array_agg(title ORDER BY started_at DESC, id DESC))[1] AS title, count(*) AS plays,
+           sum(duration_seconds) AS seconds, max(started_at) AS last_at
+    FROM play_history
+    WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+    GROUP BY track_key
+    UNION ALL
+    SELECT track_key, artist, title, play_count, play_seconds, last_started_at
+    FROM get_retired_plays(%(station)s, %(from_time)s, %(to_time)s)
+) tracks
 GROUP BY track_key
 ORDER BY play_count DESC, last_played_at DESC, track_key
 LIMIT %(limit)s

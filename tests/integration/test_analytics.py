@@ -236,6 +236,41 @@ def test_week_to_date_against_the_same_part_of_the_week_before(analytics: Analyt
     assert analytics.get_weekly_summary(date(2030, 1, 1))["total_plays"] == 0
 
 
+def test_retired_plays_still_count_by_whole_days(analytics: Analytics, database: Database) -> None:
+    """Retention goes day by day and cuts days in two: what is kept and what is left always make the whole."""
+    station, other = small_history(), Station("other", "Asia/Tokyo")
+    for days, title in ((4, "A"), (3, "A"), (3, "B"), (2, "Says")):
+        for hour in (1, 9, 22):
+            start = ago(days=days, hours=hour)
+            station.play(start, start + timedelta(minutes=3), "Nils", title, errors=hour % 2)
+            other.play(start, start + timedelta(minutes=4), "nils", title.lower())
+    store(database, station, other)
+    window: dict[str, Any] = {"start": date(2026, 11, 14), "end": date(2026, 11, 24)}
+
+    def figures() -> list[Any]:
+        stats = [analytics.get_play_stats(station=name, **window) for name in ("radio", "other")]
+        plays = ("total_plays", "unique_tracks", "plays_with_errors", "error_rate", "total_play_seconds",
+                 "average_duration_seconds")  # fmt: skip
+        tops = [analytics.get_most_played_tracks(limit=99, station=name, **window) for name in ("radio", "other")]
+        return [[{key: row[key] for key in plays} for row in stats], tops]
+
+    before = figures()
+    assert before[0][0]["total_plays"] == 12 + 5
+    for days in (8, 4, 3, 2):
+        cutoff = database.rows("SELECT ceil(extract(epoch FROM now() - %s) / 86400)::int", ago(days=days))[0][0]
+        database.rows("SELECT archive_old_play_history(%s)", cutoff)
+        assert figures() == before, f"after {days} days"
+    assert database.rows("SELECT count(*) FROM play_history")[0][0] < 17
+    days_kept = database.rows(
+        "SELECT play_count, unique_tracks FROM daily_summaries WHERE station = 'radio' ORDER BY day"
+    )
+    tracks = database.rows(
+        "SELECT sum(play_count), count(*) FROM daily_track_summaries WHERE station = 'radio' GROUP BY day ORDER BY day"
+    )
+    assert days_kept == tracks
+    assert analytics.get_daily_summary("2026-11-16", station="radio")["total_plays"] == 1
+
+
 def test_week_before_by_the_station_clocks(database: Database) -> None:
     """On the Tuesday after summer time ended, the same part of the week before is an hour longer ago."""
     tuesday = datetime(2026, 10, 27, 11, tzinfo=UTC)  # 12:00 in Berlin

@@ -102,7 +102,7 @@ def test_the_cleanup_removes_what_is_past_its_retention_and_keeps_summaries(data
     assert len(metric_partitions(database)) == len(partitions) - 1, "the old week was dropped, not emptied"
     assert database.rows("SELECT play_count FROM daily_summaries") == [(1,)]
     bucket = "sample_count, value_sum, value_min, value_max, frozen"
-    assert database.rows(f"SELECT {bucket} FROM metric_rollups WHERE bucket_start < now() - interval '1 day'") == [
+    assert database.rows(f"SELECT {bucket} FROM metric_rollups WHERE bucket_start < now() - interval '30 days'") == [
         (2, 40, 10, 30, True)
     ]
     assert database.rows("SELECT rows_stored, rows_retired FROM ingest_files") == [(8, 4)]
