@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS play_history (
 );
 CREATE INDEX IF NOT EXISTS idx_play_history_started ON play_history (started_at);
 CREATE INDEX IF NOT EXISTS idx_play_history_station_started ON play_history (station, started_at);
-CREATE INDEX IF NOT EXISTS idx_play_history_track_key ON play_history (track_key);
+CREATE INDEX IF NOT EXISTS idx_play_history_track_key ON play_history (track_key, started_at);
 CREATE INDEX IF NOT EXISTS idx_play_history_play_id ON play_history (station, play_id) WHERE play_id IS NOT NULL;
 
 -- What writers said of ends. The bookkeeper finds the play: by play_id, by row id, else the one running then.

@@ -24,23 +24,35 @@ FROM (
 
 -- A track is its track_key; it is shown as it was written last. Parameter: limit.
 -- name: most_played
-SELECT (array_agg(artist ORDER BY last_at DESC))[1] AS artist, (array_agg(title ORDER BY last_at DESC))[1] AS title,
-       sum(plays)::bigint AS play_count, coalesce(sum(seconds), 0)::float8 AS total_play_seconds,
-       max(last_at) AS last_played_at
+SELECT coalesce(latest.artist, top.artist) AS artist, coalesce(latest.title, top.title) AS title, top.play_count,
+       top.total_play_seconds, top.last_played_at
 FROM (
-    SELECT track_key, (array_agg(artist ORDER BY started_at DESC, id DESC))[1] AS artist,
-           (array_agg(title ORDER BY started_at DESC, id DESC))[1] AS title, count(*) AS plays,
-           sum(duration_seconds) AS seconds, max(started_at) AS last_at
-    FROM play_history
-    WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+    SELECT track_key, (array_agg(artist ORDER BY last_at DESC) FILTER (WHERE artist IS NOT NULL))[1] AS artist,
+           (array_agg(title ORDER BY last_at DESC) FILTER (WHERE title IS NOT NULL))[1] AS title,
+           sum(plays)::bigint AS play_count, coalesce(sum(seconds), 0)::float8 AS total_play_seconds,
+           max(last_at) AS last_played_at
+    FROM (
+        SELECT track_key, NULL AS artist, NULL AS title, count(*) AS plays, sum(duration_seconds) AS seconds,
+               max(started_at) AS last_at
+        FROM play_history
+        WHERE started_at >= %(from_time)s AND started_at < %(to_time)s
+          AND (%(station)s::text IS NULL OR station = %(station)s)
+        GROUP BY track_key
+        UNION ALL
+        SELECT track_key, artist, title, play_count, play_seconds, last_started_at
+        FROM get_retired_plays(%(station)s, %(from_time)s, %(to_time)s)
+    ) parts
     GROUP BY track_key
-    UNION ALL
-    SELECT track_key, artist, title, play_count, play_seconds, last_started_at
-    FROM get_retired_plays(%(station)s, %(from_time)s, %(to_time)s)
-) tracks
-GROUP BY track_key
-ORDER BY play_count DESC, last_played_at DESC, track_key
-LIMIT %(limit)s
+    ORDER BY play_count DESC, last_played_at DESC, track_key
+    LIMIT %(limit)s
+) top
+LEFT JOIN LATERAL (
+    SELECT p.artist, p.title FROM play_history p
+    WHERE p.track_key = top.track_key AND p.started_at = top.last_played_at
+      AND (%(station)s::text IS NULL OR p.station = %(station)s)
+    ORDER BY p.id DESC LIMIT 1
+) latest ON true
+ORDER BY top.play_count DESC, top.last_played_at DESC, top.track_key
 
 -- All 24 hours, each play in the time zone of its station. Parameter: zone, for a station that has none.
 -- name: hourly

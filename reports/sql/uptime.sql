@@ -83,9 +83,6 @@ WITH RECURSIVE walk AS (
     -- A play of more than a day that no heartbeat supports is a wrong clock, not a play.
     SELECT station, started_at, ended_by, least(ended_at, %(now)s::timestamptz) AS ended_at FROM ended
     WHERE has_beat OR ended_at - started_at <= interval '24 hours'
-), edge AS (
-    SELECT b.station, bool_or(b.ended_at >= s.from_time) AS played_up_to_it
-    FROM believed b JOIN stage s USING (station) WHERE b.started_at < s.from_time GROUP BY b.station
 ), covered AS (
     SELECT station, range_agg(tstzrange(started_at, ended_at)) AS mr FROM believed WHERE ended_at > started_at GROUP BY station
 ), service AS (
@@ -197,11 +194,12 @@ UNION ALL
 SELECT 'span', station, NULL, state, lower(span), upper(span), seconds::float8, false, false, '' FROM states
 UNION ALL
 SELECT 'outage', o.station, NULL, 'down', o.from_time, o.to_time, o.seconds::float8,
-       o.from_time = s.from_time AND s.first_at < s.from_time AND NOT coalesce(e.played_up_to_it, false),
+       o.from_time = s.from_time AND s.first_at < s.from_time
+           AND NOT EXISTS (SELECT FROM unnest(s.covered_mr) r WHERE lower(r) < s.from_time AND upper(r) >= s.from_time),
        o.to_time = s.to_time AND s.to_time >= %(now)s,
        coalesce((SELECT p.ended_by FROM play_history p WHERE p.station = o.station AND p.started_at < o.from_time
                  ORDER BY p.started_at DESC LIMIT 1), '')
-FROM outages o JOIN stage s USING (station) LEFT JOIN edge e USING (station)
+FROM outages o JOIN service s USING (station)
 ORDER BY kind, station, from_time, day, state
 
 -- What went wrong next to each outage: the encoder's exit, else the nearest error. Parameters: stations, from_times,
