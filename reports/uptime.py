@@ -91,6 +91,7 @@ class Uptime:
     outages: tuple[Outage, ...] = ()
     bridged_crashes: int = 0
     encoder_seconds: float = 0.0
+    encoder_in_service_seconds: float = 0.0
 
     @property
     def outage_count(self) -> int:
@@ -101,6 +102,11 @@ class Uptime:
     def interruptions(self) -> int:
         """Outages that began here, and encoder crashes so short that no outage shows them."""
         return self.outage_count + self.bridged_crashes
+
+    @property
+    def encoder_percent(self) -> float:
+        """Share of the service time with encoder progress; 0 where there was none. It may run before the first play."""
+        return min(100.0, 100 * self.encoder_in_service_seconds / self.total.service) if self.total.service else 0.0
 
     @property
     def mean_time_to_repair_seconds(self) -> float:
@@ -170,6 +176,7 @@ def read_uptime(
         "to_times": [row["to_time"] for row in found],
     }
     causes = reader.rows("uptime.sql", "causes", parameters) if found else []
+    encoder = reader.one("uptime.sql", "encoder_seconds", parameters)
     by_station = {station: _seconds(rows) for station, rows in _grouped(by_kind["total"], "station").items()}
     return Uptime(
         total=sum(by_station.values(), Seconds()),
@@ -178,7 +185,8 @@ def read_uptime(
         spans=tuple(Span(row["station"], row["state"], row["from_time"], row["to_time"]) for row in by_kind["span"]),
         outages=tuple(_outage(row, cause) for row, cause in zip(found, causes, strict=True)),
         bridged_crashes=sum(row["crashes"] for row in reader.rows("uptime.sql", "bridged_crashes", parameters)),
-        encoder_seconds=reader.one("uptime.sql", "encoder_seconds", parameters)["seconds"],
+        encoder_seconds=encoder["seconds"],
+        encoder_in_service_seconds=encoder["in_service_seconds"],
     )
 
 

@@ -155,8 +155,7 @@ class SummaryFigures(PlayFigures, ErrorFigures):
         window = self.window(days, start=start, end=end, station=station)
         uptime = self.uptime(window, station=station)
         total, slo = uptime.total, self.config.slo_percent
-        layers = self._reader.one("uptime.sql", "layers", span(window, station))
-        in_service = 100 * layers["in_service_seconds"] / total.service if total.service else 0.0
+        platform = self._reader.one("uptime.sql", "platform", span(window, station))
         return {
             "uptime_percent": total.uptime_percent,
             "coverage_percent": total.coverage_percent,
@@ -165,9 +164,9 @@ class SummaryFigures(PlayFigures, ErrorFigures):
             "unknown_seconds": total.unknown,
             "maintenance_seconds": total.maintenance,
             "encoder_seconds": uptime.encoder_seconds,
-            "encoder_percent": min(100.0, in_service),  # an encoder may have run before the first play
-            "platform_percent": layers["platform_percent"],
-            "platform_samples": layers["platform_samples"],
+            "encoder_percent": uptime.encoder_percent,
+            "platform_percent": platform["percent"],
+            "platform_samples": platform["samples"],
             "outages": uptime.outage_count,
             "interruptions": uptime.interruptions,
             "mean_time_to_repair_seconds": uptime.mean_time_to_repair_seconds,

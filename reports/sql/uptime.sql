@@ -244,21 +244,9 @@ WHERE s.ended_at >= %(from_time)s AND s.ended_at < %(to_time)s AND s.end_kind IN
                   WHERE m.station = s.station AND s.ended_at >= m.from_time AND s.ended_at < m.to_time)
 GROUP BY s.station
 
--- The encoder layer: how long it made progress, whatever was played. Parameters: station, from_time, to_time, now.
+-- The encoder layer: how long it made progress, whatever was played; in_service_seconds: without planned work.
+-- Parameters: station, from_time, to_time.
 -- name: encoder_seconds
-WITH live AS (
-    SELECT station, range_agg(tstzrange(first_progress_at, last_progress_at)
-                              * tstzrange(%(from_time)s::timestamptz, %(to_time)s::timestamptz)) AS mr
-    FROM stream_sessions
-    WHERE first_progress_at < last_progress_at AND last_progress_at > %(from_time)s AND first_progress_at < %(to_time)s
-      AND time_quality IN ('exact', 'zoneless', 'arrival') AND (%(station)s::text IS NULL OR station = %(station)s)
-    GROUP BY station
-)
-SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0)::float8 AS seconds FROM live, unnest(mr) r
-
--- The layers beside playout. in_service_seconds: as encoder_seconds, without planned work. Samples of platform_live (docs/
--- uptime.md): a service's word whether viewers could see the stream, 1 or 0. Parameters: station, from_time, to_time.
--- name: layers
 WITH live AS (
     SELECT station, range_agg(tstzrange(first_progress_at, last_progress_at)
                               * tstzrange(%(from_time)s::timestamptz, %(to_time)s::timestamptz)) AS mr
@@ -269,11 +257,15 @@ WITH live AS (
 ), planned AS (
     SELECT station, range_agg(tstzrange(from_time, to_time)) AS mr FROM maintenance_windows
     WHERE from_time < %(to_time)s AND to_time > %(from_time)s GROUP BY station
-), seen AS (
-    SELECT value, n FROM get_metric_rollups(%(station)s, ARRAY['platform_live'], %(from_time)s, %(to_time)s) r,
-                         unnest(r.bin_values, r.bin_counts) AS b (value, n)
 )
-SELECT (SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0)::float8
-        FROM live LEFT JOIN planned USING (station), unnest(live.mr - coalesce(planned.mr, '{}')) r) AS in_service_seconds,
-       (SELECT coalesce(sum(n), 0)::bigint FROM seen) AS platform_samples,
-       (SELECT coalesce(100.0 * sum(n) FILTER (WHERE value >= 0.5) / nullif(sum(n), 0), 0)::float8 FROM seen) AS platform_percent
+SELECT (SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0)::float8 FROM live, unnest(mr) r) AS seconds,
+       (SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0)::float8
+        FROM live LEFT JOIN planned USING (station), unnest(live.mr - coalesce(planned.mr, '{}')) r) AS in_service_seconds
+
+-- The platform layer: samples of platform_live (docs/uptime.md), a service's word whether viewers could see the stream.
+-- Parameters: station, from_time, to_time.
+-- name: platform
+SELECT coalesce(sum(n), 0)::bigint AS samples,
+       coalesce(100.0 * sum(n) FILTER (WHERE value >= 0.5) / nullif(sum(n), 0), 0)::float8 AS percent
+FROM get_metric_rollups(%(station)s, ARRAY['platform_live'], %(from_time)s, %(to_time)s) r,
+     unnest(r.bin_values, r.bin_counts) AS b (value, n)

@@ -3,40 +3,25 @@
 import csv
 import json
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from export_kit import NOW, TEXTS, hostile_station
 from fix_postgres import Database
-from report_kit import HOSTILE
-from station_kit import Station
 
 from ingest.errors import OutputError
 from reports.export_analytics import export, main
 from reports.figures.base import UnknownStation
 from reports.window import RangeError
 
-NOW = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)
-TEXTS = [text.replace("\0", "").replace("\ud800", "")[:200] for text in HOSTILE] + [
-    "",
-    "NA",
-    "-1+1|cmd",
-    "\uff1d1",
-    'a"b,c;d',
-]
-
 SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 @pytest.fixture
 def filled(database: Database) -> Database:
-    station = Station()
-    for number, text in enumerate(TEXTS):
-        start = NOW - timedelta(hours=5, minutes=-5 * number)
-        station.play(start, start + timedelta(minutes=4, microseconds=1), text, text, metadata=json.dumps({"a": text}),
-                     ffmpeg_pid=number or None)  # fmt: skip
-        station.error(start, text or "empty", context=json.dumps({"k": [1, text]}))
+    station = hostile_station()
     station.metric(NOW - timedelta(hours=1), "temperature", -3)
     station.metric(NOW - timedelta(hours=1), "share", 0.1)
     station.metric(NOW - timedelta(days=8), "old", 1)
