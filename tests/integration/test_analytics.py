@@ -23,7 +23,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "get_play_stats": (), "get_most_played_tracks": (), "get_error_summary": (), "get_hourly_play_distribution": (),
     "get_daily_summary": (), "get_weekly_summary": (), "get_track_history": ("Nils", "Says"), "get_uptime_by_day": (),
     "get_error_timeline": (), "get_uptime": (), "get_outages": (), "get_encoder_health": (), "get_error_templates": (),
-    "get_repeat_distances": (), "get_listener_retention": (),
+    "get_repeat_distances": (), "get_listener_retention": (), "get_sessions": (), "get_incidents": (),
 }  # fmt: skip
 
 
