@@ -327,6 +327,12 @@ CREATE TABLE IF NOT EXISTS derive_queue (
 
 -- ------------------------------------------------------------------------------------------------ summaries
 
+DO $$ BEGIN  -- databases made before these tables had their present form; only a clean-up wrote to them
+    IF to_regclass('rollup_dirty') IS NOT NULL THEN
+        DROP TABLE metric_rollups, error_rollups, play_rollups, daily_summaries, daily_track_summaries;
+    END IF;
+END $$;
+
 -- 15 minutes of one metric, so that any time zone's day can be summed; the bookkeeper's. frozen false: a recount of the raw
 -- rows that are there. frozen true: what the retired ones were; it stays, and each retirement adds to it. Their sum is all.
 -- value_min and value_max reach between the samples. bin_values: the values to three significant digits, each as often as
@@ -354,6 +360,14 @@ CREATE TABLE IF NOT EXISTS rollup_queue (
     from_time  TIMESTAMPTZ  NOT NULL,
     to_time    TIMESTAMPTZ  NOT NULL
 );
+
+DO $$ BEGIN
+    IF to_regclass('rollup_dirty') IS NOT NULL THEN
+        INSERT INTO rollup_queue (station, from_time, to_time)
+        SELECT station, min(timestamp), max(timestamp) FROM system_metrics GROUP BY station;
+        DROP TABLE rollup_dirty;
+    END IF;
+END $$;
 
 -- Written before plays are retired, of those alone; they stay, and figures of whole days count them. day: the station's
 -- local calendar day.

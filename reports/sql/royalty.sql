@@ -5,8 +5,9 @@
 -- it, or the last count of the quarter of an hour before its start. ^ and | are marks of the format.
 -- name: soundexchange
 WITH plays AS (
-    SELECT p.id, p.station, p.track_key, p.artist, p.title, p.album, p.metadata, p.started_at,
-           coalesce(p.ended_at, p.started_at + make_interval(secs => least(p.expected_duration_seconds, 86400)), p.started_at) AS ended_at
+    SELECT p.station, p.track_key, p.artist, p.title, p.album, p.metadata, p.started_at,
+           coalesce(p.ended_at, p.started_at + make_interval(secs => least(p.expected_duration_seconds, 86400))) AS ended_at,
+           row_number() OVER (PARTITION BY p.station ORDER BY p.started_at, p.id) AS number
     FROM play_history p
     WHERE p.started_at >= %(from_time)s AND p.started_at < %(to_time)s AND (%(station)s::text IS NULL OR p.station = %(station)s)
       AND (p.artist <> '' OR p.title <> '')
@@ -16,23 +17,19 @@ WITH plays AS (
       AND metric_name = ANY(%(metrics)s) AND (%(station)s::text IS NULL OR station = %(station)s)
     GROUP BY station, timestamp
 ), line AS (
-    -- Plays and counts in order of time: each count with the play that started last before it, each play with the last count.
-    SELECT station, at, listeners, play, ended_at,
-           max(play) FILTER (WHERE listeners IS NULL) OVER before_it AS running,
-           count(listeners) OVER before_it AS counted
-    FROM (SELECT station, at, listeners, NULL::bigint AS play, NULL::timestamptz AS ended_at FROM counts
-          UNION ALL SELECT station, started_at, NULL, row_number() OVER (PARTITION BY station ORDER BY started_at, id), ended_at FROM plays) b
-    WINDOW before_it AS (PARTITION BY station ORDER BY at, listeners IS NOT NULL, play ROWS UNBOUNDED PRECEDING)
-), numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY station ORDER BY started_at, id) AS number FROM plays
+    -- Plays and counts in order of time: how many plays and how many counts there were up to each.
+    SELECT station, at, listeners, number, count(number) OVER up_to_it AS plays, count(listeners) OVER up_to_it AS counts
+    FROM (SELECT station, at, listeners, NULL::bigint AS number FROM counts
+          UNION ALL SELECT station, started_at, NULL, number FROM plays) both_kinds
+    WINDOW up_to_it AS (PARTITION BY station ORDER BY at, listeners IS NOT NULL, number ROWS UNBOUNDED PRECEDING)
 ), heard AS (
-    SELECT n.station, n.number, avg(l.listeners) AS listeners
-    FROM line l JOIN numbered n ON n.station = l.station AND n.number = l.running
-    WHERE l.listeners IS NOT NULL AND l.at < n.ended_at GROUP BY n.station, n.number
+    SELECT p.station, p.number, avg(l.listeners) AS listeners
+    FROM line l JOIN plays p ON p.station = l.station AND p.number = l.plays
+    WHERE l.listeners IS NOT NULL AND l.at < p.ended_at GROUP BY p.station, p.number
 ), before AS (
-    SELECT s.station, s.play AS number, c.listeners
-    FROM line s JOIN line c ON c.station = s.station AND c.counted = s.counted AND c.listeners IS NOT NULL
-    WHERE s.play IS NOT NULL AND c.at >= s.at - interval '15 minutes'
+    SELECT s.station, s.number, c.listeners
+    FROM line s JOIN line c ON c.station = s.station AND c.counts = s.counts AND c.listeners IS NOT NULL
+    WHERE s.number IS NOT NULL AND c.at >= s.at - interval '15 minutes'
 )
 SELECT royalty_text(n.station) AS "NAME_OF_SERVICE", 'A' AS "TRANSMISSION_CATEGORY",
        royalty_text((array_agg(n.artist ORDER BY n.started_at DESC))[1]) AS "FEATURED_ARTIST",
@@ -41,6 +38,6 @@ SELECT royalty_text(n.station) AS "NAME_OF_SERVICE", 'A' AS "TRANSMISSION_CATEGO
        royalty_text(coalesce(max(n.album), '')) AS "ALBUM_TITLE",
        royalty_text(coalesce(max(n.metadata ->> 'label'), '')) AS "MARKETING_LABEL",
        round(sum(coalesce(h.listeners, b.listeners, 0)))::bigint AS "ACTUAL_TOTAL_PERFORMANCES"
-FROM numbered n LEFT JOIN heard h USING (station, number) LEFT JOIN before b USING (station, number)
+FROM plays n LEFT JOIN heard h USING (station, number) LEFT JOIN before b USING (station, number)
 GROUP BY n.station, n.track_key
 ORDER BY n.station, n.track_key

@@ -160,6 +160,22 @@ def test_an_older_schema_asks_for_the_upgrade(database: Database) -> None:
         schema.require(connection)
 
 
+def test_tables_of_an_earlier_form_are_made_anew_and_metrics_rolled_up(database: Database) -> None:
+    database.rows(
+        "DROP FUNCTION get_retired_plays; DROP TABLE rollup_queue; CREATE TABLE rollup_dirty (a INT); CREATE TABLE error_rollups (a INT);"
+        " CREATE TABLE play_rollups (a INT); ALTER TABLE metric_rollups DROP COLUMN bin_values CASCADE"
+    )
+    database.rows(
+        "INSERT INTO system_metrics (timestamp, metric_name, metric_value, service, station)"
+        " VALUES (now(), 'm', 1, 's', 'radio')"
+    )
+    with closing(database.connect()) as connection:
+        schema.apply(connection)
+        schema.apply(connection)
+        assert schema.differences(connection) == []
+    assert database.rows("SELECT station FROM rollup_queue") == [("radio",)]
+
+
 def test_a_table_of_the_same_name_without_a_version_is_no_schema(empty_database: Database) -> None:
     empty_database.rows("CREATE TABLE schema_version (version INTEGER)")
     with closing(empty_database.connect()) as connection:
