@@ -22,7 +22,9 @@ WRONG_USAGE = (RangeError, UnknownStation, BadName)
 MOMENT = "DATE|DATETIME"
 
 
-def parser(program: str, description: str, example: str, *, output_dir: str) -> argparse.ArgumentParser:
+def parser(
+    program: str, description: str, example: str, *, output_dir: str, days: float | None = 7
+) -> argparse.ArgumentParser:
     """A parser with the shared flags.
 
     Args:
@@ -30,12 +32,13 @@ def parser(program: str, description: str, example: str, *, output_dir: str) -> 
         description: one sentence.
         example: a whole command.
         output_dir: the default folder.
+        days: the default of `--days`; None where the program must know whether it was given.
     """
     made = argparse.ArgumentParser(
         prog=program, description=description, epilog=f"Example: {example}",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )  # fmt: skip
-    made.add_argument("--days", type=float, default=7, help="so many times 24 hours up to now")
+    made.add_argument("--days", type=float, default=days, help="so many times 24 hours up to now; 7 without a range")
     made.add_argument("--start", default=None, metavar=MOMENT, help="the first day or time instead, such as 2026-11-17")
     made.add_argument(
         "--end", default=None, metavar=MOMENT, help="the day or time before which it ends; without it, now"

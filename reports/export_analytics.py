@@ -158,14 +158,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = arguments.parser(
         "python -m reports.export_analytics", "Export plays, figures, errors and metrics of a span of time.",
-        "python -m reports.export_analytics --days 30 --include-errors", output_dir=DEFAULT_FOLDER,
+        "python -m reports.export_analytics --days 30 --include-errors", output_dir=DEFAULT_FOLDER, days=None,
     )  # fmt: skip
     parser.add_argument("--include-errors", action="store_true", help="also error_log_….csv")
     parser.add_argument("--include-metrics", action="store_true", help="also system_metrics_….csv")
     parser.add_argument("--format", choices=FORMATS, default="csv", help="of the files")
     parser.add_argument("--excel", action="store_true", help="byte order mark; no line ends inside of fields")
-    parser.add_argument("--preset", choices=PRESETS, help="royalty: one report of use instead; docs/export.md")
-    parser.set_defaults(days=None)
+    parser.add_argument(
+        "--preset", choices=PRESETS, help="royalty: one report of use instead, of last month without a range"
+    )
     given = parser.parse_args(argv)
 
     def work(config: LoggingConfig) -> list[Path]:
