@@ -79,6 +79,9 @@ class Reader:
         boot_id: of the machine's present boot.
         on_commit: called after each commit, in the worker's thread.
         look_seconds: pass at each look at the clock.
+
+    Attributes:
+        clock_seconds: by how much somebody has set the time of day.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Reader:
     ) -> None:
         self.database, self.folder = database, folder
         self.seconds, self._look_seconds = 0.0, look_seconds  # since the beginning
+        self.clock_seconds = 0.0
         self.telemetry = Telemetry(stream=None)
         roots = (str(folder),)
         instance = Instance(f"model/{name}", "model", roots, "host", os.getpid(), boot_id, "Station", "UTC")
@@ -107,7 +111,7 @@ class Reader:
             self.adopter,
             PipelineSettings((source_of(folder),), tuple(database.config.include), ROTATE_WAIT_SECONDS, settings),
             self.telemetry,
-            wall=lambda: datetime.now(UTC) + timedelta(seconds=self.seconds),
+            wall=lambda: datetime.now(UTC) + timedelta(seconds=self.seconds + self.clock_seconds),
             monotonic=self._monotonic,
             on_commit=on_commit,
         )

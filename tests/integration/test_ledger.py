@@ -158,6 +158,19 @@ def test_what_was_changed_is_named(database: Database, station: Path, what: str)
         assert shown.stdout.startswith("NOT complete: ")
 
 
+def test_counters_that_cannot_be_are_named(database: Database, station: Path) -> None:
+    """One after the other, each over what the one before has left."""
+    for statement, named in (
+        ("stored = stored - 1, held = 1, state = 'finished'", "finished, and 1 lines are still held by its parser"),
+        ("rows_retired = rows_stored + 1", "26 of 25 rows retired"),
+        ("lines = lines + 1000000, blank = blank + 1000000", "1,000,028 lines do not fit into"),
+    ):
+        database.rows(f"UPDATE ingest_files SET {statement}")
+        ledger = proof(database, recount=False)
+        assert not ledger.complete
+        assert any(named in finding.what for finding in ledger.findings), ledger.findings
+
+
 def test_counters_are_checked_without_recounting(database: Database, station: Path) -> None:
     database.rows("UPDATE ingest_files SET blank = blank + 5")
     told = json.loads(finished(database.config, "ledger", "--json").stdout)
