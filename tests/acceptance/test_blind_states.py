@@ -289,6 +289,30 @@ def test_folders_made_and_written_at_once(database: Database) -> None:
     lines.hold()
 
 
+def test_folders_renamed_under_the_daemon(database: Database, tmp_path: Path) -> None:
+    """Into the tree with a log in it, within the tree, and out of it with a log that is still written."""
+    folder = database.config.log_path
+    lines = Lines(database)
+    with running(database.config) as daemon:
+        read_first(lines, "a.log")
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        (folder / "a.log").rename(outside / "a.log")
+        outside.rename(folder / "in")
+        lines.append(2, "in/a.log")
+        lines.wait("lines of a folder that came with its log")
+        (folder / "in").rename(folder / "within")
+        lines.append(2, "within/a.log")
+        lines.append(2, "within/b.log")
+        lines.wait("lines under a folder's new name")
+        (folder / "within").rename(outside)
+        lines.append(2, f"{outside}/a.log")
+        lines.append(2, "c.log")
+        lines.wait("lines written through to what has left the tree")
+        daemon.stop()
+    lines.hold()
+
+
 def test_all_files_rotate_at_once(database: Database) -> None:
     folder = database.config.log_path
     names = [f"{number}.log" for number in range(200)]

@@ -79,6 +79,27 @@ def test_a_daemon_paused_inside_a_transaction_holds_up_the_next_for_seconds(data
     lines.hold()
 
 
+def test_a_daemon_paused_in_the_middle_of_copy_is_waited_for(database: Database, server: Server) -> None:
+    """No timeout of the server ends that transaction: the next daemon says what it waits for, until the first one moves."""
+    lines = Lines(database)
+    with FaultProxy(server) as proxy, running(proxy.config(database.config), "old") as old:
+        lines.append()
+        lines.wait("the first daemon reads")
+        proxy.arm("hold", b"COPYDONE")
+        lines.append()
+        wait_until(lambda: proxy.done["hold"] == 1, "rows without an end")
+        old.pause()
+        with running(database.config, "new") as new:
+            new.wait_for("database_unavailable", "55P03")
+            proxy.release()
+            old.go_on()
+            says_that_it_was_fenced(old)
+            lines.append()
+            lines.wait("the second daemon reads on")
+            new.stop()
+    lines.hold()
+
+
 def test_five_daemons_started_over_each_other(database: Database) -> None:
     lines = Lines(database)
     lines.append()

@@ -17,6 +17,8 @@ SCHEMES = {
     "delaycompress": "create\n compress\n delaycompress",
     "copytruncate": "copytruncate",
     "copytruncate-compress": "copytruncate\n compress\n delaycompress",
+    "renamecopy": "renamecopy",
+    "copy": "copy",
     "olddir": "create\n compress\n olddir old\n createolddir 755",
 }
 

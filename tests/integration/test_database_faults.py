@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from daemon_kit import admin
 from fault_proxy import Fault, FaultProxy
 from fix_postgres import Database, Server
 from ingest_kit import ledger_holds, lines_of, metric, stored_numbers
@@ -225,6 +226,38 @@ def test_a_database_that_knows_less_is_taken_over_again(database: Database) -> N
         read_all(reader)
     assert database.rows("SELECT epoch FROM ingest_instances") == [(6,)]
     assert stored_numbers(database) == list(range(6))
+    ledger_holds(database)
+
+
+def test_rows_and_offsets_that_a_crash_takes_vanish_together(database: Database, server: Server, folder: Path) -> None:
+    """`synchronous_commit = off`: what was committed last is gone, and is read again."""
+    admin(
+        database,
+        f"ALTER DATABASE {database.name} SET synchronous_commit = off",
+        "ALTER SYSTEM SET wal_writer_delay = '10s'",
+    )
+    server.restart()
+    taken = written = 0
+    with service(database.config) as reader:
+        try:
+            while not taken and written < 2000:
+                for durable in (True, False):
+                    with (folder / "a.log").open("a") as file:
+                        file.write(lines_of(*map(metric, range(written, written + 50))))
+                    written += 50
+                    read_through(reader)
+                    if durable:
+                        admin(database, "CHECKPOINT")
+                server.restart("immediate")
+                taken = written - len(stored_numbers(database))
+            with pytest.raises(DatabaseUnavailable):
+                reader.heartbeat()
+            reader.pipeline.recover()
+            read_all(reader)
+        finally:
+            admin(database, "ALTER SYSTEM RESET wal_writer_delay", "SELECT pg_reload_conf()")
+    assert taken == 50
+    assert stored_numbers(database) == list(range(written))
     ledger_holds(database)
 
 
