@@ -11,7 +11,7 @@ run: export RADIOLOG_STATION := Nightdrive FM
 run: export RADIOLOG_TIME_ZONE := Europe/Berlin
 endif
 
-.PHONY: run test check lint soak mutants writers bench year sample-report lock clean
+.PHONY: run test nightly check lint soak mutants writers bench year sample-report lock clean
 
 run: $(VENV)/.runtime
 	@$(BIN)/radiolog once --quiet $(LOGS)
@@ -19,6 +19,10 @@ run: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# All tests, and the tailer's model with 2,000 examples instead of 100.
+nightly: export RADIOLOG_TEST_TAILER_EXAMPLES ?= 2000
+nightly: test
 
 check: lint
 	$(MAKE) test PYTEST_ARGS="$(PYTEST_ARGS) --cov --cov-report=term"

@@ -70,6 +70,18 @@ def test_every_test_that_a_document_names_exists() -> None:
             assert f"def {name}(" in tests, f"{document.name}: {name}"
 
 
+def test_every_fault_has_a_test_or_a_reason_and_the_soaks_names_exist() -> None:
+    text = (ROOT / "docs" / "exactly-once.md").read_text(encoding="utf-8").split("## Every fault and its test")[1]
+    soak = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "soak").glob("*.py"))
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    faults = [row for row in rows if row[0] not in {"fault", "---"}]
+    assert len(faults) > 50
+    for fault, proof, *in_soak in faults:
+        assert "`test_" in proof or proof.startswith(("none ", "as ")), fault
+        for name in re.findall(r"`([a-z_]+)`", " ".join(in_soak)):
+            assert f"def {name}(" in soak or f'"{name}"' in soak or name.startswith("regrown_"), f"{fault}: {name}"
+
+
 def test_no_file_is_longer_than_it_should_be() -> None:
     """Files of code stay readable: 300 lines are the aim, 400 the limit."""
     for package in ("ingest", "parsers", "reports", "logging_module", "samples", "benchmarks"):
