@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
+from logs_kit import Logs
 from process_kit import environment
-from tailer_kit import Logs, Reader
+from tailer_kit import Reader
 
 from ingest.files import PlainFile, open_log
 

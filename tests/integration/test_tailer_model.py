@@ -17,7 +17,8 @@ from fix_postgres import Database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_kit import ledger_holds
-from tailer_kit import PACK, Logs, Reader, holes_in, open_below, stored
+from logs_kit import PACK, Logs, holes_in
+from tailer_kit import Reader, open_below, stored
 
 from ingest.errors import DatabaseError, Fenced
 
@@ -53,6 +54,13 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.tuples(st.just("hold")),
     st.tuples(st.just("remove_twin")),
     st.tuples(st.just("copy_back"), small),
+    st.tuples(st.just("copy_over")),
+    st.tuples(st.just("move_over")),
+    st.tuples(st.just("replace")),
+    st.tuples(st.just("hard_link")),
+    st.tuples(st.just("unpack")),
+    st.tuples(st.just("date"), small, st.sampled_from([-1e6, -3600.0, 0.0, 3600.0])),
+    st.tuples(st.just("set_clock"), st.sampled_from([-3600.0, 0.0, 3600.0])),
     st.tuples(st.just("remove_oldest")),
     st.tuples(st.just("crash")),
     st.tuples(st.just("take_over")),
@@ -69,6 +77,7 @@ class World:
         self.logs = Logs(folder)
         self.reader = Reader(database, folder)
         self.expected: set[int] = set()
+        self.odd_times = False
 
     def do(self, action: Action) -> None:
         name, *arguments = action
@@ -111,6 +120,14 @@ class World:
     def do_hold(self) -> None:
         """What the daemon does while the database does not answer, instead of looking."""
         self.reader.pipeline.hold()
+
+    def do_date(self, which: int, seconds: float) -> None:
+        self.odd_times = True
+        self.logs.date(which, seconds)
+
+    def do_set_clock(self, seconds: float) -> None:
+        self.odd_times = True
+        self.reader.clock_seconds = seconds
 
     def do_truncate_same_size(self) -> None:
         """Rewritten to the byte: only the content tells."""
@@ -184,6 +201,8 @@ class World:
         counts = Counter(number for _, number in rows)
         assert [number for number, count in counts.items() if count > 1] == [], "stored twice"
         missing = self.expected - counts.keys() - self.logs.excused
+        if self.odd_times:  # how long a rotated file was quiet, and its half line with it, is told by them
+            missing -= self.logs.halves
         assert not missing, "a sweep could see them"
         for (generation, number), (next_generation, next_number) in itertools.pairwise(rows):
             assert generation != next_generation or number < next_number, "out of order"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
-from tailer_kit import Logs, Reader, open_below
+from logs_kit import Logs
+from tailer_kit import Reader, open_below
 
 from ingest.batch import Batch
 from ingest.errors import DatabaseError
