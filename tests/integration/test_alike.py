@@ -88,7 +88,7 @@ def test_copytruncate_to_any_size(station: Station, when: str) -> None:
 @pytest.mark.parametrize("when", WHILE)
 def test_runs_that_begin_with_the_same_banner(station: Station, when: str) -> None:
     """Renamed, truncated in place and deleted between two runs; the later one is shorter, as long, and longer."""
-    banners = 0
+    lives = 0
     for number, (how, more_bytes) in enumerate(
         itertools.product(("renamed", "truncated", "deleted"), (-1000, 0, 1000))
     ):
@@ -101,9 +101,9 @@ def test_runs_that_begin_with_the_same_banner(station: Station, when: str) -> No
             elif how == "deleted":
                 log.unlink()
             log.write_text(BANNER + filled(station, size - len(BANNER) + more_bytes))
-        banners += 2
+        lives += 2
     assert station.database.rows("SELECT count(*) FROM dead_letters") == [(0,)]
-    assert station.database.rows("SELECT count(*) FROM ingest_files") == [(banners,)]
+    assert station.database.rows("SELECT count(*) FROM ingest_files") == [(lives,)]
     station.holds()
 
 
