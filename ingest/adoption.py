@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ingest import files
+from ingest.batch import Gap
 from ingest.errors import CheckpointMoved, SourceError
 from ingest.families import Place, families_together, live_names, nearest, path_of
 from ingest.follow import Continue, New, Recognised, Twin, begins_with, recognise
@@ -198,11 +199,11 @@ class Adopter:
     def _adopt(self, found: _Unknown, candidates: list[Checkpoint]) -> Follower | None:
         observed = found.observed
         own = next((known for known in candidates if known.file_id == observed.file_id), None)
-        if own is not None and own.state == "suspended":
+        if own is not None and own.state == "suspended" and (still_holds(found.file, own) or not self._end(found, own)):
             return None
         if own is not None and own.state == "active":
             return self._go_on(found, own)
-        if own is not None and own.state == "finished" and is_unchanged(own, observed):
+        if own is not None and own.state == "finished" and is_unchanged(own, found.file):
             self.settle(observed)
             return None
         surroundings = Surroundings(found.file, self._held)
@@ -244,13 +245,23 @@ class Adopter:
             return None
         return self._follow(found, self._claimed[known.generation])
 
+    def _end(self, found: _Unknown, suspended: Checkpoint) -> bool:
+        """A suspended file was truncated or rewritten: that life is over. False where another radiolog owns it."""
+        claimed = self._store.claim([suspended.generation])
+        if not claimed:
+            self._leave(found, suspended.owner)
+            return False
+        unread = Gap(suspended.offset, suspended.size_bytes, "truncated")
+        self._store.replace(claimed[0], [unread] if unread.from_offset < unread.to_offset else [])
+        return True
+
     def _continue(self, found: _Unknown, known: Checkpoint) -> Follower | None:
         claimed = self._store.claim([known.generation])
         if not claimed:
             self._leave(found, known.owner)
             return None
         checkpoint = self._store.rebind(claimed[0], stored_path(found.family), found.file.observe())
-        return self._follow(found, checkpoint)
+        return None if checkpoint.state == "suspended" else self._follow(found, checkpoint)
 
     def _new(self, found: _Unknown) -> Follower | None:
         path = found.observed.path

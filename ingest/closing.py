@@ -1,5 +1,6 @@
 """Lets go of files: those that are over, those that were replaced or removed, and rubbish."""
 
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from ingest.committer import Committer
 from ingest.endings import Burial, Endings
 from ingest.follow import Restart
 from ingest.follower import Follower
-from ingest.identity import is_rotated_name
+from ingest.identity import is_rotated_name, may_be_written
 from ingest.settings import PipelineSettings
 from ingest.telemetry import Telemetry
 from ingest.tree import Key
@@ -51,26 +52,36 @@ class Closing:
 
     def finish_quiet(self) -> None:
         """Finish what is over and has been quiet for long enough."""
-        now = self._monotonic()
+        now, live = self._monotonic(), self._live_under_a_date()
         for key, follower in list(self._followers.items()):
-            over = (
-                follower.missed_sweeps >= GONE_AFTER_SWEEPS
-                or follower.checkpoint.compression
-                or is_rotated_name(follower.path)
-            )
+            is_gone = follower.missed_sweeps >= GONE_AFTER_SWEEPS
+            over = is_gone or (_is_put_aside(follower) and follower.checkpoint.generation not in live)
             if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:
                 self._finish(key, follower)
 
     def finish_rotated(self) -> None:
         """Finish everything that rotation has put aside, without waiting: nobody is expected to write there now."""
+        live = self._live_under_a_date()
         for key, follower in list(self._followers.items()):
-            if follower.checkpoint.compression or is_rotated_name(follower.path):
+            if _is_put_aside(follower) and follower.checkpoint.generation not in live:
                 self._finish(key, follower)
+
+    def _live_under_a_date(self) -> set[int]:
+        """The newest generation of each family that is written under dated names: no file has the live name."""
+        newest: dict[str, int] = {}
+        for follower in self._followers.values():
+            if may_be_written(follower.path) and not os.path.lexists(follower.family):
+                newest[follower.family] = max(newest.get(follower.family, 0), follower.checkpoint.generation)
+        return set(newest.values())
 
     def _finish(self, key: Key, follower: Follower) -> None:
         """Finish a file unless there is something to be read: what came meanwhile, or could not be read until now."""
         observed = follower.file.observe()
-        if not (follower.live and follower.file.is_complete() and follower.has_read(observed)):
+        if not (follower.live and follower.has_read(observed)):
+            return
+        if not follower.file.is_complete():
+            if follower.missed_sweeps >= GONE_AFTER_SWEEPS:  # its rest can only come in another file
+                self._let_go(key, follower)
             return
         if follower.stamp != (observed.size_bytes, observed.mtime_ns):  # perhaps rewritten to the same size
             return
@@ -123,8 +134,15 @@ class Closing:
 
     def suspend(self, key: Key, follower: Follower) -> None:
         """Let go of a file of rubbish; when somebody has released it, the next sweep finds it as a known one."""
+        self._let_go(key, follower)
+        checkpoint = follower.checkpoint
+        self._telemetry.file_suspended(follower.path, checkpoint.generation, checkpoint.offset)
+
+    def _let_go(self, key: Key, follower: Follower) -> None:
         self._committer.flush()
         del self._followers[key]
         follower.file.close()
-        checkpoint = follower.checkpoint
-        self._telemetry.file_suspended(follower.path, checkpoint.generation, checkpoint.offset)
+
+
+def _is_put_aside(follower: Follower) -> bool:
+    return bool(follower.checkpoint.compression) or is_rotated_name(follower.path)

@@ -168,9 +168,9 @@ class Follower:
                 buffer, buffer_offset = before + chunk, chunk_offset - len(before)
                 proof = fingerprint(window_before(buffer, buffer_offset, self._splitter.offset))
                 rungs += _rungs(buffer, buffer_offset, line_offset, self._splitter.offset)
+            self._advance(before, chunk)
             if self._builder.is_rubbish:
                 return self._build(observed, proof, now, state="suspended", rungs=rungs), True
-            self._advance(before, chunk)
         self.live = self.live or at_end
         if self._splitter.offset == self.checkpoint.offset:
             return None, at_end

@@ -22,6 +22,9 @@ _ROTATED = re.compile(
 # Loggers that put the number before the ending: app.1.log, app-2026-11-22.log.
 _ROTATED_INSIDE = re.compile(r"^(?P<stem>.+?)(?:\.\d{1,3}|[.-]\d{8}|[.-]\d{4}-\d{2}-\d{2})(?P<ending>\.[a-z]{2,7})$")
 
+# Programs write under such names, too: app-2026-11-22.log, app.log.20261122.
+_DATED = re.compile(r"[.-]\d{4}-?\d{2}-?\d{2}(?:[-T_]?\d{2}(?:[-:]?\d{2}){0,2})?(?:\.(?!old$|bak$)[a-z]{2,7})?$")
+
 
 class FileId(NamedTuple):
     """The file system's own identity of a file. `birth_ns` is 0 where the file system keeps no birth time."""
@@ -179,6 +182,13 @@ def service_of(live_name: str) -> str:
 def is_rotated_name(path: str) -> bool:
     """Whether the name says that the file is no longer its family's live member."""
     return family(path) != path
+
+
+def may_be_written(path: str) -> bool:
+    """Whether a rotated name may be the one under which a program writes: it holds a date, and nothing but a date."""
+    name = posixpath.basename(path)
+    dated = _DATED.search(name)
+    return dated is not None and not compression_of(path) and not is_rotated_name(name[: dated.start()])
 
 
 def compression_of(path: str) -> str:

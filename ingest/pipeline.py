@@ -246,7 +246,7 @@ class Pipeline:
         return self.read(keys)
 
     def _read_one(self, key: tuple[int, int], follower: Follower) -> bool:
-        observed = follower.file.observe()
+        observed, was_live = follower.file.observe(), follower.live
         try:
             batch, at_end = follower.read(observed, self._wall(), self.committer.portion)
         except Replaced as replaced:
@@ -265,7 +265,8 @@ class Pipeline:
             if idle_seconds >= TICK_AFTER_SECONDS:
                 batch = follower.tick(observed, self._wall(), idle_seconds)
         if follower.take_grown():
-            follower.changed_at = self._changed_at(follower)
+            # Once its end was reached, what comes is new; before, only the file's own time tells how old it is.
+            follower.changed_at = now if was_live else self._changed_at(follower)
             self.attention.grew(key)
         if batch is not None:
             self.committer.add(batch)
@@ -275,7 +276,7 @@ class Pipeline:
         return not at_end
 
     def _changed_at(self, follower: Follower) -> float:
-        """When the file last changed. Asked behind the read, which may have seen newer bytes than before it."""
+        """When the file last changed, by its own time. Asked behind a read, which may have seen newer bytes."""
         idle_seconds = self._wall().timestamp() - follower.file.stamp()[1] / 1e9
         return self._monotonic() - max(0.0, idle_seconds)
 

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from ingest import files
 from ingest.errors import SourceError
 from ingest.follow import Standing
-from ingest.identity import Checkpoint, Observed, compression_of, is_proven
+from ingest.identity import Checkpoint, compression_of, is_proven
 
 _COMPARED_BYTES = 1 << 16
 
@@ -36,12 +36,12 @@ class Surroundings:
         if path is None:
             return Standing.GONE
         try:
-            observed = observe(path)
+            with closing(files.open_log(path)) as file:
+                if file.observe().file_id != known.file_id:  # the inode was handed out again
+                    return Standing.GONE
+                is_over = known.state == "finished" and is_unchanged(known, file)
         except SourceError:  # no permission: it is there, and it may be
             return Standing.PRESENT
-        if observed.file_id != known.file_id:  # the inode was handed out again
-            return Standing.GONE
-        is_over = known.state == "finished" and is_unchanged(known, observed)
         return Standing.OVER if is_over else Standing.PRESENT
 
     @contextmanager
@@ -72,20 +72,16 @@ class Surroundings:
         return None
 
 
-def observe(path: str) -> Observed:
-    """What stands at a path now. Raises SourceError."""
-    file = files.open_log(path)
-    try:
-        return file.observe()
-    finally:
-        file.close()
+def is_unchanged(known: Checkpoint, file: files.LogFile) -> bool:
+    """Whether a finished generation's own file still holds what was read of it, and no more.
 
-
-def is_unchanged(known: Checkpoint, observed: Observed) -> bool:
-    """Whether a finished generation's own file is still as long as it was when it was finished."""
+    Its length does not tell: a copy may overwrite the one before, and have its size. Of an archive the length and the
+    beginning of its content are compared, so that it need not be unpacked. Raises SourceError.
+    """
+    size_bytes = file.observe().size_bytes
     if known.compression:
-        return observed.size_bytes == known.size_bytes
-    return observed.size_bytes == known.offset
+        return size_bytes == known.size_bytes and known.head.matches(file.read(0, known.head.length))
+    return size_bytes == known.offset and still_holds(file, known)
 
 
 def length_of(file: files.LogFile, at_most: int) -> int:

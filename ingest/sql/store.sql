@@ -62,9 +62,11 @@ SELECT %(machine)s, %(instance)s, %(epoch)s, %(path)s, %(family)s, %(compression
 FROM (SELECT 1 FROM ingest_instances WHERE instance = %(instance)s AND epoch = %(epoch)s FOR SHARE) mine
 RETURNING generation
 
+-- What was given up stays so in its copy.
 -- name: rebind
 UPDATE ingest_files SET device = %(device)s, inode = %(inode)s, birth_ns = %(birth_ns)s, path = %(path)s,
-       family = %(family)s, compression = %(compression)s, boot_id = %(boot_id)s, state = 'active', finished_at = NULL, version = version + 1
+       family = %(family)s, compression = %(compression)s, boot_id = %(boot_id)s,
+       state = CASE WHEN state = 'suspended' THEN state ELSE 'active' END, finished_at = NULL, version = version + 1
 WHERE generation = %(generation)s AND version = %(version)s AND owner = %(instance)s AND owner_epoch = %(epoch)s
 
 -- The compare-and-set. One row, or the whole transaction is rolled back.

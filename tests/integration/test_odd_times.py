@@ -116,3 +116,24 @@ def test_files_moved_in_from_another_file_system(database: Database, folder: Pat
     assert sorted(stored_numbers(database)) == list(range(2001))
     assert database.rows("SELECT count(*) FROM ingest_files") == [(2,)]
     ledger_holds(database)
+
+
+def test_half_a_line_of_a_rotated_file_when_the_clock_is_set(database: Database, folder: Path) -> None:
+    """NTP sets the clock of a small machine just after a rotation: no second has passed all the same."""
+    log, whole = folder / "a.log", lines_of(*map(metric, range(3)))
+    log.write_text(whole[:-90])
+    reader = Reader(database, folder)
+    reader.sync()
+    log.rename(folder / "a.log.1")
+    with (folder / "a.log.1").open("a") as file:
+        file.write(whole[-90:-20])
+    reader.clock_seconds = 3600.0
+    reader.sync()
+    with (folder / "a.log.1").open("a") as file:
+        file.write(whole[-20:])
+    reader.sync()
+    reader.settle()
+    reader.close()
+
+    assert stored_numbers(database) == [0, 1, 2]
+    assert database.rows("SELECT dead_letters FROM ingest_files") == [(0,)]
