@@ -73,7 +73,7 @@ def findings(**changed: Any) -> Findings:
         gap_threshold_seconds=10.0, uptime=uptime(), previous_uptime=uptime(), plays=plays, previous_plays=plays, errors=12,
         previous_errors=12, plays_by_day=dict.fromkeys(uptime().by_day, 285), errors_by_day={}, plays_by_hour=(83,) * 24,
         errors_by_weekday_and_hour=((1, 3, 12),), top_tracks=(track(),), repeats=(), retention=(), templates=(template(),),
-        encoder=encoder, speed_by_day={}, host=(), coverage=coverage,
+        encoder=encoder, platform={"percent": 0.0, "samples": 0}, speed_by_day={}, host=(), coverage=coverage,
     )  # fmt: skip
     return replace(usual, **changed)
 

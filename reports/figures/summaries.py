@@ -8,6 +8,7 @@ from reports.figures.base import checked_limit, span
 from reports.figures.errors import ErrorFigures
 from reports.figures.plays import PlayFigures
 from reports.frames import FLAG, FLOAT, INTEGER, OTHER, TEXT, TIME, framed, framed_one
+from reports.reader import Row
 from reports.uptime import Seconds
 from reports.window import RangeError, Window, as_instant, local_date, local_day, permitted
 
@@ -155,7 +156,7 @@ class SummaryFigures(PlayFigures, ErrorFigures):
         window = self.window(days, start=start, end=end, station=station)
         uptime = self.uptime(window, station=station)
         total, slo = uptime.total, self.config.slo_percent
-        platform = self._reader.one("uptime.sql", "platform", span(window, station))
+        platform = self.platform(window, station)
         return {
             "uptime_percent": total.uptime_percent,
             "coverage_percent": total.coverage_percent,
@@ -175,6 +176,10 @@ class SummaryFigures(PlayFigures, ErrorFigures):
             "budget_left_seconds": uptime.budget_left_seconds(slo),
             "slo_percent": slo,
         }
+
+    def platform(self, window: Window, station: str | None) -> Row:
+        """The samples of `platform_live`, and the percent of them that said 1; 0 and 0 where nobody says."""
+        return self._reader.one("uptime.sql", "platform", span(window, station))
 
     def get_outages(
         self, days: float = 30, limit: int | None = None, *, start: datetime | date | None = None,

@@ -12,12 +12,24 @@ _HOST_LABELS = {"cpu_percent": "CPU", "memory_percent": "Memory", "disk_percent"
 
 
 def encoder_facts(findings: Findings) -> tuple[Fact, ...]:
-    """How FFmpeg ran; empty where it logged nothing."""
+    """How FFmpeg ran, and whether viewers saw it; empty where nothing was logged of either."""
+    return (*_encoder_facts(findings), *_platform_facts(findings))
+
+
+def _platform_facts(findings: Findings) -> tuple[Fact, ...]:
+    platform = findings.platform
+    if not platform["samples"]:
+        return ()
+    return (Fact("Platform live", f"{percent(platform['percent'])} of {count(platform['samples'])} checks"),)
+
+
+def _encoder_facts(findings: Findings) -> tuple[Fact, ...]:
     encoder = findings.encoder
     if not encoder["sessions"] and not encoder["samples"]:
         return ()
     crashed = encoder["failed"] + encoder["killed"]
     facts = [
+        Fact("Encoder uptime", f"{percent(findings.uptime.encoder_percent)} of the time in service"),
         Fact("Sessions", f"{count(encoder['sessions'])}, {count(crashed)} of them crashed"),
         Fact("Time with progress", duration(encoder["encoder_seconds"])),
         Fact("Frames dropped", f"{count(encoder['drop_frames'])} of {count(encoder['frames'])}"),

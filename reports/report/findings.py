@@ -47,6 +47,7 @@ class Findings:
     retention: tuple[Row, ...]
     templates: tuple[Row, ...]
     encoder: Row
+    platform: Row
     speed_by_day: dict[date, float]
     host: tuple[Row, ...]
     coverage: Row
@@ -96,6 +97,7 @@ def gather(analytics: Analytics, window: Window, *, station: str | None, now: da
             retention=tuple(analytics.get_listener_retention(limit=5, **span)),
             templates=tuple(analytics.get_error_templates(limit=15, **span)),
             encoder=analytics.get_encoder_health(**span),
+            platform=analytics.platform(window, station),
             speed_by_day={
                 row["day"]: row["average"] for row in analytics.daily_metrics(window, station, ("ffmpeg_speed",))
             },

@@ -43,6 +43,15 @@ def test_verdict_of_nothing() -> None:
     assert report.scope == "all stations"
 
 
+def test_the_layers_stand_beside_each_other() -> None:
+    """Playout is the headline; the encoder's share stands with it, and the platform's where somebody asks for it."""
+    unasked = {fact.label: fact.value for fact in build(findings()).encoder}
+    asked = {fact.label: fact.value for fact in build(findings(platform={"percent": 98.5, "samples": 1440})).encoder}
+    assert unasked["Encoder uptime"].endswith(" of the time in service")
+    assert "Platform live" not in unasked
+    assert asked["Platform live"] == "98.50 % of 1\u202f440 checks"
+
+
 def test_low_coverage_is_said() -> None:
     half = replace(uptime(), total=Seconds(up=1000, unknown=1000))
     verdict = build(findings(uptime=half)).verdict
