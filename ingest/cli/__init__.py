@@ -1,6 +1,7 @@
 """The command `radiolog`: words typed in to calls. Everything heavy is imported inside the command that needs it."""
 
 import sys
+import threading
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -11,10 +12,22 @@ EXIT_FENCED = 75
 
 def main() -> None:
     """Run the command line and exit: 0 on success, 1 on failure, 2 on wrong usage, 75 when fenced off."""
+    hide_tracebacks()
     try:
         _run()
     except KeyboardInterrupt:  # also while modules are still being loaded
         sys.exit(EXIT_INTERRUPTED)
+
+
+def hide_tracebacks() -> None:
+    """What Python would print as a traceback by itself is one line, too: it could hold a log line.
+
+    That is what a thread did not catch, what a destructor raises, and what a library prints from C (psycopg2 does
+    where a connection ends within COPY).
+    """
+    sys.excepthook = lambda _kind, error, _trace: _unexpected(error)
+    threading.excepthook = lambda unseen: _unexpected(unseen.exc_value)
+    sys.unraisablehook = lambda unseen: _unexpected(unseen.exc_value)
 
 
 def _run() -> None:
@@ -45,11 +58,13 @@ def _complain(message: str) -> None:
     print(f"radiolog: {visible(message)}", file=sys.stderr)  # noqa: T201 (this is the command line)
 
 
-def _unexpected(error: Exception) -> None:
-    """A defect of ours. In full with DEBUG=true, else the place in one line: the text could hold a log line."""
+def _unexpected(error: BaseException | None) -> None:
+    """A defect. In full with DEBUG=true, else the place in one line: the text could hold a log line."""
     import os
     import traceback
 
+    if error is None or isinstance(error, SystemExit):
+        return
     if os.environ.get("DEBUG", "").lower() in ("1", "true", "yes", "on"):
         traceback.print_exception(error)
         return

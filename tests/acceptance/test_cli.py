@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -199,6 +200,29 @@ def test_misspelt_settings_are_named(database: Database) -> None:
     result = finished(database.config, "config", "show", RADIOLOG_STATOIN="x")
     assert "RADIOLOG_STATOIN" in result.stdout
     assert "RADIOLOG_STATION " not in result.stdout
+
+
+@pytest.mark.parametrize("debug", ["", "true"])
+def test_what_nobody_caught_is_one_line_without_its_text(debug: str) -> None:
+    """In a thread, in a destructor, at the top: the text could hold a log line."""
+    code = (
+        "import threading\n"
+        "from ingest.cli import hide_tracebacks\n"
+        "def fail():\n    raise ValueError('rtmp://host/app/key')\n"
+        "class Odd:\n    def __del__(self):\n        fail()\n"
+        "hide_tracebacks()\n"
+        "thread = threading.Thread(target=fail)\n"
+        "thread.start()\nthread.join()\n"
+        "Odd()\n"
+        "fail()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "DEBUG": debug}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.count("ValueError") == 3
+    assert ("Traceback" in done.stderr, "rtmp" in done.stderr) == (bool(debug), bool(debug))
 
 
 def test_ctrl_c_during_once_ends_without_a_traceback_and_loses_nothing(database: Database) -> None:
