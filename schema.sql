@@ -64,8 +64,11 @@ CREATE TABLE IF NOT EXISTS play_history (
     error_count                INTEGER       NOT NULL DEFAULT 0,
     said_errors                BOOLEAN       NOT NULL DEFAULT false,  -- what the end event said, without the linked errors
     said_message               TEXT,
+    retired_errors             INTEGER       NOT NULL DEFAULT 0,  -- occurrences of linked errors that are past their retention
     CONSTRAINT play_history_key UNIQUE (station, play_key)
 );
+ALTER TABLE play_history  -- of databases made before this column
+    ADD COLUMN IF NOT EXISTS retired_errors INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS idx_play_history_started ON play_history (started_at);
 CREATE INDEX IF NOT EXISTS idx_play_history_station_started ON play_history (station, started_at);
 CREATE INDEX IF NOT EXISTS idx_play_history_track_key ON play_history (track_key, started_at);
@@ -257,11 +260,14 @@ CREATE TABLE IF NOT EXISTS ingest_files (
     held              BIGINT       NOT NULL DEFAULT 0,
     rows_stored       BIGINT       NOT NULL DEFAULT 0,
     rows_retired      BIGINT       NOT NULL DEFAULT 0,
+    letters_retired   BIGINT       NOT NULL DEFAULT 0,
     created_at        TIMESTAMPTZ  NOT NULL DEFAULT now(),
     updated_at        TIMESTAMPTZ  NOT NULL DEFAULT now(),
     finished_at       TIMESTAMPTZ,
     last_error        TEXT
 );
+ALTER TABLE ingest_files  -- of databases made before this column
+    ADD COLUMN IF NOT EXISTS letters_retired BIGINT NOT NULL DEFAULT 0;
 CREATE UNIQUE INDEX IF NOT EXISTS idx_ingest_files_active
     ON ingest_files (machine, device, inode, birth_ns) WHERE state IN ('active', 'suspended');
 CREATE INDEX IF NOT EXISTS idx_ingest_files_family ON ingest_files (machine, family);
@@ -429,7 +435,7 @@ CREATE TABLE IF NOT EXISTS alert_state (
 -- The weekly partition that holds `at`, made if it can be. Rows of that week that already lie in the default partition
 -- keep it from being made (PostgreSQL refuses to move them); they are found there all the same.
 CREATE OR REPLACE FUNCTION ensure_metric_partition(at TIMESTAMPTZ) RETURNS BOOLEAN
-LANGUAGE plpgsql SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC' AS $$
 DECLARE
     week_start TIMESTAMPTZ := date_trunc('week', at);
     partition_name TEXT := 'system_metrics_' || to_char(week_start, 'IYYY"w"IW');
@@ -518,9 +524,10 @@ LANGUAGE sql STABLE AS $$
     SELECT m.* FROM whole w CROSS JOIN LATERAL roll_up_metrics(only_station, only_metrics, w.to_time, end_date) m
 $$;
 
--- Summaries of the plays before `before`, per station, local day and track. Days already summarised are added to, so
--- call it in the transaction that deletes the same plays.
-CREATE OR REPLACE FUNCTION summarise_plays(before TIMESTAMPTZ) RETURNS VOID
+-- Summaries of plays, per station, local day and track. What is there already is added to, so call it in the transaction that
+-- deletes the same plays.
+DROP FUNCTION IF EXISTS summarise_plays(TIMESTAMPTZ);
+CREATE OR REPLACE FUNCTION summarise_plays(plays BIGINT[]) RETURNS VOID
 LANGUAGE sql AS $$
     INSERT INTO daily_track_summaries AS t (day, station, track_key, artist, title, play_count, plays_with_errors,
                                             play_seconds, last_started_at)
@@ -529,7 +536,7 @@ LANGUAGE sql AS $$
            (array_agg(p.title ORDER BY p.started_at DESC, p.id DESC))[1], count(*), count(*) FILTER (WHERE p.had_errors),
            coalesce(sum(p.duration_seconds), 0), max(p.started_at)
     FROM play_history p LEFT JOIN stations s ON s.name = p.station
-    WHERE p.started_at < before
+    WHERE p.id = ANY(plays)
     GROUP BY 1, 2, 3
     ON CONFLICT (day, station, track_key) DO UPDATE
         SET artist = CASE WHEN excluded.last_started_at >= t.last_started_at THEN excluded.artist ELSE t.artist END,
@@ -541,7 +548,7 @@ LANGUAGE sql AS $$
     SELECT t.day, t.station, sum(t.play_count), count(*), sum(t.plays_with_errors), sum(t.play_seconds)
     FROM daily_track_summaries t
     WHERE (t.day, t.station) IN (SELECT DISTINCT (p.started_at AT TIME ZONE coalesce(s.time_zone, 'UTC'))::date, p.station
-                                 FROM play_history p LEFT JOIN stations s ON s.name = p.station WHERE p.started_at < before)
+                                 FROM play_history p LEFT JOIN stations s ON s.name = p.station WHERE p.id = ANY(plays))
     GROUP BY t.day, t.station
     ON CONFLICT (day, station) DO UPDATE
         SET play_count = excluded.play_count, unique_tracks = excluded.unique_tracks,
@@ -560,54 +567,172 @@ LANGUAGE sql STABLE AS $$
       AND (only_station IS NULL OR t.station = only_station)
 $$;
 
+-- Rows that go are counted by the file that they came from, so that the ledger still holds; the digest is of exactly these
+-- rows, whatever their order. Everywhere files are locked first and by number, then plays by key: the order of ingest and
+-- bookkeeper.
+CREATE OR REPLACE FUNCTION retire_plays(start_date TIMESTAMPTZ, end_date TIMESTAMPTZ, OUT removed BIGINT, OUT digest TEXT)
+LANGUAGE plpgsql AS $$
+DECLARE
+    leaving BIGINT[];
+BEGIN
+    PERFORM FROM ingest_files WHERE generation IN (
+        SELECT generation FROM play_history WHERE started_at >= start_date AND started_at < end_date)
+    ORDER BY generation FOR NO KEY UPDATE;
+    leaving := ARRAY(SELECT id FROM play_history WHERE started_at >= start_date AND started_at < end_date
+                     ORDER BY station, play_key FOR UPDATE);
+    PERFORM summarise_plays(leaving);
+    WITH gone AS (DELETE FROM play_history WHERE id = ANY(leaving) RETURNING *),
+         retired AS (UPDATE ingest_files f SET rows_retired = rows_retired + g.n
+                     FROM (SELECT generation, count(*) AS n FROM gone GROUP BY generation) g
+                     WHERE f.generation = g.generation)
+    SELECT count(*), count(*) || ':' || coalesce(sum(hashtextextended(gone::text, 0)::numeric), 0)
+    INTO removed, digest FROM gone;
+    UPDATE error_log SET play_history_id = NULL WHERE play_history_id = ANY(leaving);
+END $$;
+
+CREATE OR REPLACE FUNCTION retire_play_ends(start_date TIMESTAMPTZ, end_date TIMESTAMPTZ, OUT removed BIGINT, OUT digest TEXT)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM ingest_files WHERE generation IN (
+        SELECT generation FROM play_ends WHERE ended_at >= start_date AND ended_at < end_date)
+    ORDER BY generation FOR NO KEY UPDATE;
+    WITH gone AS (DELETE FROM play_ends WHERE ended_at >= start_date AND ended_at < end_date RETURNING *),
+         retired AS (UPDATE ingest_files f SET rows_retired = rows_retired + g.n
+                     FROM (SELECT generation, count(*) AS n FROM gone GROUP BY generation) g
+                     WHERE f.generation = g.generation)
+    SELECT count(*), count(*) || ':' || coalesce(sum(hashtextextended(gone::text, 0)::numeric), 0)
+    INTO removed, digest FROM gone;
+END $$;
+
+-- Only resolved ones. A play that stays remembers how many it had.
+CREATE OR REPLACE FUNCTION retire_errors(start_date TIMESTAMPTZ, end_date TIMESTAMPTZ, OUT removed BIGINT, OUT digest TEXT)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM ingest_files WHERE generation IN (
+        SELECT generation FROM error_log WHERE resolved AND timestamp >= start_date AND timestamp < end_date)
+    ORDER BY generation FOR NO KEY UPDATE;
+    PERFORM FROM play_history WHERE id IN (
+        SELECT play_history_id FROM error_log WHERE resolved AND timestamp >= start_date AND timestamp < end_date)
+    ORDER BY station, play_key FOR NO KEY UPDATE;
+    WITH gone AS (DELETE FROM error_log WHERE resolved AND timestamp >= start_date AND timestamp < end_date
+                  RETURNING *),
+         retired AS (UPDATE ingest_files f SET rows_retired = rows_retired + g.n
+                     FROM (SELECT generation, count(*) AS n FROM gone GROUP BY generation) g
+                     WHERE f.generation = g.generation),
+         remembered AS (UPDATE play_history p SET retired_errors = least(p.retired_errors + g.n, 2147483647)::int
+                        FROM (SELECT play_history_id, sum(occurrences) AS n FROM gone
+                              WHERE severity IN ('error', 'critical') AND NOT noise GROUP BY play_history_id) g
+                        WHERE p.id = g.play_history_id)
+    SELECT count(*), count(*) || ':' || coalesce(sum(hashtextextended(gone::text, 0)::numeric), 0)
+    INTO removed, digest FROM gone;
+END $$;
+
+-- What a set of metrics is, whatever their order.
+CREATE OR REPLACE FUNCTION metrics_digest(start_date TIMESTAMPTZ, end_date TIMESTAMPTZ) RETURNS TEXT
+LANGUAGE sql STABLE AS $$
+    SELECT count(*) || ':' || coalesce(sum(hashtextextended(m::text, 0)::numeric), 0)
+    FROM system_metrics m WHERE m.timestamp >= start_date AND m.timestamp < end_date
+$$;
+
+-- A week of metrics goes: they are added to the frozen rollups, counted as retired, and their partition dropped, or deleted
+-- from the default one. Readers and writers of other weeks wait for the drop only. NULL: the digest is another by now, and
+-- nothing was changed.
+CREATE OR REPLACE FUNCTION retire_metric_week(week_start TIMESTAMPTZ, expected_digest TEXT DEFAULT NULL) RETURNS BIGINT
+LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC' AS $$
+DECLARE
+    week_end TIMESTAMPTZ := week_start + interval '7 days';
+    partition_name TEXT := 'system_metrics_' || to_char(week_start, 'IYYY"w"IW');
+    has_partition BOOLEAN;
+    removed BIGINT;
+BEGIN
+    IF week_start IS NULL OR week_start <> date_trunc('week', week_start) OR week_end > now() THEN
+        RAISE EXCEPTION 'week_start must be the Monday of a week that is over' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_advisory_xact_lock(7240151803606);  -- rollups.sql: nobody recounts the week meanwhile
+    has_partition := to_regclass(partition_name) IS NOT NULL;
+    IF has_partition THEN
+        EXECUTE format('LOCK TABLE ONLY %I IN SHARE MODE', partition_name);
+    ELSE
+        LOCK TABLE ONLY system_metrics_default IN SHARE ROW EXCLUSIVE MODE;
+    END IF;
+    IF expected_digest <> metrics_digest(week_start, week_end) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO metric_rollups AS r (metric_name, bucket_start, station, service, frozen, unit, sample_count, value_sum,
+                                     value_min, value_max, bin_values, bin_counts)
+    SELECT m.metric_name, m.bucket_start, m.station, m.service, true, m.unit, m.sample_count, m.value_sum, m.value_min,
+           m.value_max, m.bin_values, m.bin_counts
+    FROM roll_up_metrics(NULL, NULL, week_start, week_end) m
+    ON CONFLICT (metric_name, bucket_start, station, service, frozen) DO UPDATE SET
+        sample_count = r.sample_count + excluded.sample_count, value_sum = r.value_sum + excluded.value_sum,
+        value_min = least(r.value_min, excluded.value_min), value_max = greatest(r.value_max, excluded.value_max),
+        bin_values = r.bin_values || excluded.bin_values, bin_counts = r.bin_counts || excluded.bin_counts;
+    DELETE FROM metric_rollups WHERE NOT frozen AND bucket_start >= week_start AND bucket_start < week_end;
+    PERFORM FROM ingest_files WHERE generation IN (
+        SELECT generation FROM system_metrics WHERE timestamp >= week_start AND timestamp < week_end)
+    ORDER BY generation FOR NO KEY UPDATE;
+    WITH going AS (
+        SELECT generation, count(*) AS n FROM system_metrics WHERE timestamp >= week_start AND timestamp < week_end
+        GROUP BY generation
+    ), retired AS (
+        UPDATE ingest_files f SET rows_retired = rows_retired + g.n FROM going g WHERE f.generation = g.generation
+    )
+    SELECT coalesce(sum(n), 0) INTO removed FROM going;
+    IF has_partition THEN
+        EXECUTE format('DROP TABLE %I', partition_name);
+    ELSE
+        DELETE FROM system_metrics_default WHERE timestamp >= week_start AND timestamp < week_end;
+    END IF;
+    RETURN removed;
+END $$;
+
+-- Both make and drop partitions, which only the tables' owner may: whoever may call them does it in the owner's name.
+-- A name is never looked for in a caller's temporary tables.
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION ensure_metric_partition(TIMESTAMPTZ) SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION retire_metric_week(TIMESTAMPTZ, TEXT) SET search_path = %I, pg_temp', current_schema());
+    REVOKE ALL ON FUNCTION ensure_metric_partition(TIMESTAMPTZ), retire_metric_week(TIMESTAMPTZ, TEXT) FROM PUBLIC;
+END $$;
+
 CREATE OR REPLACE FUNCTION archive_old_play_history(days_to_keep INTEGER) RETURNS BIGINT
 LANGUAGE plpgsql AS $$
 DECLARE
     cutoff TIMESTAMPTZ := now() - make_interval(days => days_to_keep);
-    removed BIGINT;
 BEGIN
     IF days_to_keep IS NULL OR days_to_keep < 0 THEN
         RAISE EXCEPTION 'days_to_keep must be zero or more' USING ERRCODE = '22023';
     END IF;
-    PERFORM summarise_plays(cutoff);
-    WITH gone AS (DELETE FROM play_ends WHERE ended_at < cutoff RETURNING generation)
-    UPDATE ingest_files f SET rows_retired = rows_retired + g.n
-    FROM (SELECT generation, count(*) AS n FROM gone GROUP BY generation) g WHERE f.generation = g.generation;
-    WITH gone AS (DELETE FROM play_history WHERE started_at < cutoff RETURNING generation),
-         retired AS (UPDATE ingest_files f SET rows_retired = rows_retired + g.n
-                     FROM (SELECT generation, count(*) AS n FROM gone GROUP BY generation) g
-                     WHERE f.generation = g.generation)
-    SELECT count(*) INTO removed FROM gone;
-    RETURN removed;
+    PERFORM retire_play_ends('-infinity', cutoff);
+    RETURN (SELECT removed FROM retire_plays('-infinity', cutoff));
 END $$;
 
 CREATE OR REPLACE FUNCTION clean_resolved_errors(days_to_keep INTEGER) RETURNS BIGINT
 LANGUAGE plpgsql AS $$
-DECLARE
-    removed BIGINT;
 BEGIN
     IF days_to_keep IS NULL OR days_to_keep < 0 THEN
         RAISE EXCEPTION 'days_to_keep must be zero or more' USING ERRCODE = '22023';
     END IF;
-    WITH gone AS (DELETE FROM error_log WHERE resolved AND timestamp < now() - make_interval(days => days_to_keep)
-                  RETURNING generation),
-         retired AS (UPDATE ingest_files f SET rows_retired = rows_retired + g.n
-                     FROM (SELECT generation, count(*) AS n FROM gone GROUP BY generation) g
-                     WHERE f.generation = g.generation)
-    SELECT count(*) INTO removed FROM gone;
-    RETURN removed;
+    RETURN (SELECT removed FROM retire_errors('-infinity', now() - make_interval(days => days_to_keep)));
 END $$;
 
 -- ------------------------------------------------------------------------------------------------ functions: analytics
 
+-- Plays that were retired count by whole days.
 CREATE OR REPLACE FUNCTION get_play_stats(start_date TIMESTAMPTZ, end_date TIMESTAMPTZ)
 RETURNS TABLE (total_plays BIGINT, unique_tracks BIGINT, plays_with_errors BIGINT, error_rate DOUBLE PRECISION,
                total_play_seconds DOUBLE PRECISION, average_duration_seconds DOUBLE PRECISION)
 LANGUAGE sql STABLE AS $$
-    SELECT count(*), count(DISTINCT track_key), count(*) FILTER (WHERE had_errors),
-           coalesce(100.0 * count(*) FILTER (WHERE had_errors) / nullif(count(*), 0), 0)::double precision,
-           coalesce(sum(duration_seconds), 0), coalesce(avg(duration_seconds), 0)
-    FROM play_history WHERE started_at >= start_date AND started_at < end_date
+    SELECT coalesce(sum(plays), 0)::bigint, count(DISTINCT track_key), coalesce(sum(failed), 0)::bigint,
+           coalesce(100.0 * sum(failed) / nullif(sum(plays), 0), 0)::double precision, coalesce(sum(seconds), 0),
+           coalesce(sum(seconds) / nullif(sum(ended), 0)::double precision, 0)
+    FROM (
+        SELECT track_key, count(*) AS plays, count(*) FILTER (WHERE had_errors) AS failed, sum(duration_seconds) AS seconds,
+               count(duration_seconds) AS ended
+        FROM play_history WHERE started_at >= start_date AND started_at < end_date GROUP BY track_key
+        UNION ALL
+        SELECT track_key, play_count, plays_with_errors, play_seconds, play_count
+        FROM get_retired_plays(NULL, start_date, end_date)
+    ) tracks
 $$;
 
 CREATE OR REPLACE FUNCTION get_most_played_tracks(start_date TIMESTAMPTZ, end_date TIMESTAMPTZ, max_rows INTEGER)
@@ -616,9 +741,15 @@ RETURNS TABLE (artist VARCHAR, title VARCHAR, play_count BIGINT, total_play_seco
 LANGUAGE sql STABLE AS $$
     SELECT (array_agg(p.artist ORDER BY p.started_at DESC, p.id DESC))[1],
            (array_agg(p.title ORDER BY p.started_at DESC, p.id DESC))[1],
-           count(*), coalesce(sum(p.duration_seconds), 0), max(p.started_at)
-    FROM play_history p WHERE p.started_at >= start_date AND p.started_at < end_date
-    GROUP BY p.track_key ORDER BY count(*) DESC, max(p.started_at) DESC, p.track_key LIMIT max_rows
+           sum(p.plays)::bigint, sum(p.seconds), max(p.started_at)
+    FROM (
+        SELECT h.track_key, h.artist, h.title, h.started_at, h.id, 1 AS plays, coalesce(h.duration_seconds, 0) AS seconds
+        FROM play_history h WHERE h.started_at >= start_date AND h.started_at < end_date
+        UNION ALL
+        SELECT t.track_key, t.artist, t.title, t.last_started_at, 0, t.play_count, t.play_seconds
+        FROM get_retired_plays(NULL, start_date, end_date) t
+    ) p
+    GROUP BY p.track_key ORDER BY sum(p.plays) DESC, max(p.started_at) DESC, p.track_key LIMIT max_rows
 $$;
 
 CREATE OR REPLACE FUNCTION get_error_summary(start_date TIMESTAMPTZ, end_date TIMESTAMPTZ)

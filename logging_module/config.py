@@ -101,6 +101,10 @@ class LoggingConfig(BaseModel):
     batch_rows: int = 20_000
     batch_bytes: int = 8_388_608
     auto_resolve_days: int = 30
+    dead_letter_retention_days: int = 90
+    session_retention_days: int = 400
+    outbox_retention_days: int = 90
+    checkpoint_retention_days: int = 400
     slo_percent: float = 99.5
     discord_webhook_url: SecretStr | None = None
     slack_webhook_url: SecretStr | None = None

@@ -174,10 +174,10 @@ class RadioLogger:
         return reading.current_playing(self._config)
 
     def cleanup_old_data(self) -> dict[str, int]:
-        """Remove from the database what is past its retention: plays, resolved errors, and metrics by whole weeks.
+        """Remove from the database what is past its retention, as `radiolog cleanup` does (docs/operations.md).
 
         Returns:
-            Rows removed: `{"play_history": n, "error_log": n, "system_metrics": n}`.
+            Rows removed by table: `{"play_history": n, "error_log": n, "system_metrics": n, …}`.
 
         Raises:
             RadiologError: the database cannot be reached or has no schema.

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
-from psycopg2 import sql
 from psycopg2.extras import RealDictCursor
 
 from ingest.database import translate
+from ingest.machine import machine_id
 from ingest.queries import load
+from ingest.retention import Cleanup
 from ingest.schema import ready_connection
 from logging_module.config import LoggingConfig
 
@@ -51,45 +52,15 @@ def current_playing(config: LoggingConfig) -> dict[str, Any] | None:
 
 
 def cleanup_old_data(config: LoggingConfig) -> dict[str, int]:
-    """Remove what is past its retention, in one transaction. Summaries are written first and stay.
+    """Remove what is past its retention, as `radiolog cleanup` does. Summaries are written first and stay.
 
     Returns:
         Rows removed by table; metrics go by whole weeks, so up to six days later than their retention.
 
     Raises:
-        DatabaseError: the database cannot be reached, has no schema, or is busy; then nothing was removed.
+        DatabaseError: the database cannot be reached, has no schema, or a lock was not to be had for a minute.
     """
-    with _transaction(config) as cursor:
-        plays = _number(cursor, "archive_plays", days=config.play_history_retention_days)
-        errors = _number(cursor, "clean_errors", days=config.error_log_retention_days)
-        metrics = _retire_metrics(cursor, config.metrics_retention_days)
-    return {"play_history": plays, "error_log": errors, "system_metrics": metrics}
-
-
-def _retire_metrics(cursor: RealDictCursor, days: int) -> int:
-    """Drop the partitions of whole weeks before the retention, and delete what lies in the default one."""
-    cutoff = _value(cursor, "metrics_cutoff", days=days)
-    if not _value(cursor, "has_old_metrics", cutoff=cutoff):
-        return 0
-    cursor.execute(_SQL["lock_metrics"])
-    cursor.execute(_SQL["summarise_metrics"], {"cutoff": cutoff})
-    cursor.execute(_SQL["forget_recounts"], {"cutoff": cutoff})
-    removed = _number(cursor, "retire_metrics", cutoff=cutoff)
-    cursor.execute(_SQL["old_metric_partitions"], {"cutoff": cutoff})
-    for row in cursor.fetchall():
-        cursor.execute(sql.SQL(_SQL["drop_partition"]).format(partition=sql.Identifier(row["relname"])))
-    cursor.execute(_SQL["delete_stray_metrics"], {"cutoff": cutoff})
-    return removed
-
-
-def _value(cursor: RealDictCursor, query: str, **parameters: Any) -> Any:
-    cursor.execute(_SQL[query], parameters)
-    row: dict[str, Any] = cursor.fetchone() or {}
-    return next(iter(row.values()))
-
-
-def _number(cursor: RealDictCursor, query: str, **parameters: Any) -> int:
-    return int(_value(cursor, query, **parameters))
+    return Cleanup(config, machine_id()[:64]).run().removed
 
 
 @contextmanager

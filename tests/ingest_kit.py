@@ -47,7 +47,7 @@ def ledger_holds(database: Database) -> None:
     """Every line has one disposition, and the counted rows are there."""
     for row in database.rows(
         """SELECT path, lines, stored + folded + below_threshold + blank + duplicate + dead_letters + held,
-                  rows_stored, dead_letters,
+                  rows_stored, dead_letters - letters_retired,
                   (SELECT count(*) FROM system_metrics t WHERE t.generation = f.generation)
                   + (SELECT count(*) FROM error_log t WHERE t.generation = f.generation)
                   + (SELECT count(*) FROM play_history t WHERE t.generation = f.generation)

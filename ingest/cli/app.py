@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ingest.cli import (
+    cleanup,
     db,
     dead_letters,
     digest,
@@ -69,4 +70,5 @@ app.command()(reporting.report)
 app.command()(digest.digest)
 app.command()(reporting.export)
 app.command()(notifying.notify)
+app.command()(cleanup.cleanup)
 app.command()(reporting.demo)

@@ -71,6 +71,7 @@ class IngestFile(SQLModel, table=True):
     held: int = bigint(default=0)
     rows_stored: int = bigint(default=0)
     rows_retired: int = bigint(default=0)
+    letters_retired: int = bigint(default=0)
     created_at: datetime = timestamptz(server="now()")
     updated_at: datetime = timestamptz(server="now()")
     finished_at: datetime | None = timestamptz(None)

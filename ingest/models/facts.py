@@ -64,6 +64,7 @@ class PlayHistory(SQLModel, table=True):
     error_count: int = 0
     said_errors: bool = False
     said_message: str | None = long_text(None)
+    retired_errors: int = 0
 
 
 class PlayEnd(SQLModel, table=True):

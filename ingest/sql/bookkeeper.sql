@@ -174,9 +174,10 @@ SELECT before FROM changed WHERE before IS NOT NULL UNION SELECT after FROM chan
 -- name: count_errors
 UPDATE play_history p SET had_errors = c.had_errors, error_count = c.error_count, error_message = c.error_message
 FROM (
-    SELECT q.id, q.said_errors OR count(e.id) > 0 AS had_errors,
-           least(coalesce(sum(e.occurrences), 0), 2147483647)::int AS error_count,
-           coalesce(q.said_message, (array_agg(e.message ORDER BY e.timestamp, e.message))[1]) AS error_message
+    SELECT q.id, q.said_errors OR q.retired_errors > 0 OR count(e.id) > 0 AS had_errors,
+           least(q.retired_errors + coalesce(sum(e.occurrences), 0), 2147483647)::int AS error_count,
+           coalesce(q.said_message, CASE WHEN q.retired_errors > 0 THEN q.error_message END,
+                    (array_agg(e.message ORDER BY e.timestamp, e.message))[1]) AS error_message
     FROM play_history q
     LEFT JOIN error_log e ON e.play_history_id = q.id AND e.severity IN ('error', 'critical') AND NOT e.noise
     WHERE q.id = ANY(%(plays)s)

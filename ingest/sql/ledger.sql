@@ -19,8 +19,8 @@ WITH gap AS (
 )
 SELECT f.generation, f.machine, f.path, f.family, f.compression, f.device, f.inode, f.state, f.parser,
        f.committed_offset, f.size_bytes, f.proof_length, f.proof_hash, f.lines, f.stored, f.folded, f.below_threshold,
-       f.blank, f.duplicate, f.dead_letters, f.held, f.rows_stored, f.rows_retired, f.created_at, f.updated_at,
-       coalesce(u.letters, 0),
+       f.blank, f.duplicate, f.dead_letters, f.held, f.rows_stored, f.rows_retired, f.letters_retired, f.created_at, f.updated_at,
+       coalesce(u.letters, 0) + f.letters_retired,
        f.committed_offset - (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint
                              FROM unnest(g.every * int8multirange(int8range(0, greatest(f.committed_offset, 0)))) r),
        (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(g.empty) r),
