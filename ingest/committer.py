@@ -3,6 +3,7 @@
 At most one group is being committed and one is being filled: that bounds memory and is the back-pressure.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -90,12 +91,14 @@ class Committer:
         return group
 
     def _commit(self, group: list[Batch]) -> None:
+        began = time.monotonic()
         self._store.commit(group)
         self._telemetry.committed(
             len(group),
             sum(batch.lines for batch in group),
             sum(batch.row_count for batch in group),
             sum(len(batch.copied["dead_letters"]) for batch in group),
+            time.monotonic() - began,
         )
         self._on_commit(group)
 

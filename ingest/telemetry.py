@@ -137,8 +137,10 @@ class Telemetry:
         """All counters, and how things are now."""
         return {**self.counters, **self.state}
 
-    def committed(self, batches: int, lines: int, rows: int, dead_letters: int) -> None:
-        """A commit succeeded."""
+    def committed(self, batches: int, lines: int, rows: int, dead_letters: int, seconds: float) -> None:
+        """A commit succeeded, and how long it took."""
+        self.counters["commits_total"] = self.counters.get("commits_total", 0) + 1
+        self.state["commit_seconds_total"] = round(self.state.get("commit_seconds_total", 0.0) + seconds, 6)
         for name, amount in (("batches", batches), ("lines", lines), ("rows", rows), ("dead_letters", dead_letters)):
             self.counters[f"{name}_total"] = self.counters.get(f"{name}_total", 0) + amount
         self.state["committed_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -115,6 +115,8 @@ class LoggingConfig(BaseModel):
     alerts: Annotated[Names, BeforeValidator(_lower)] = rules.ALERTS
     off_air_seconds: float = 60.0
     disk_free_percent: float = 10.0
+    metrics_address: str = "127.0.0.1"
+    metrics_port: int = 9464
 
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
 

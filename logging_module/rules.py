@@ -166,4 +166,8 @@ _RULES: dict[str, Rule] = {
     ),
     "off_air_seconds": _seconds(15, 86_400),
     "disk_free_percent": Rule(lambda value: 0 <= value <= 90, "a percentage from 0 to 90"),
+    "metrics_address": Rule(
+        lambda value: _is_text(value) and not any(char.isspace() for char in value), "a host name or an address"
+    ),
+    "metrics_port": _whole(0, 65_535),
 }

@@ -13,6 +13,7 @@ from ingest.cli import (
     ledger,
     listing,
     maintenance,
+    metrics,
     notifying,
     reading,
     reporting,
@@ -71,4 +72,5 @@ app.command()(digest.digest)
 app.command()(reporting.export)
 app.command()(notifying.notify)
 app.command()(cleanup.cleanup)
+app.command()(metrics.metrics)
 app.command()(reporting.demo)

@@ -3,14 +3,11 @@
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ingest.cli.output import one_line, say, say_json, say_table
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 
 INTERVAL_SECONDS = 2.0
 # From so many of its last changes on, found by the sweep only, a folder's events are said to be missing.
@@ -33,12 +30,13 @@ def status(
     Example: radiolog status --json | jq .files
     """
     from ingest.cli.settings import configured
+    from ingest.health import ingest_facts
     from ingest.schema import ready_connection
 
     connection = ready_connection(configured(), application_name="radiolog status")
     try:
         while True:
-            found = _facts(connection)
+            found = ingest_facts(connection)
             if watch and not as_json and sys.stdout.isatty():
                 sys.stdout.write(_HOME_AND_CLEAR)
             if as_json:
@@ -54,36 +52,6 @@ def status(
             raise
     finally:
         connection.close()
-
-
-def _facts(connection: "Connection") -> dict[str, Any]:
-    from ingest.instances import LIVE_SECONDS
-    from ingest.machine import machine_id
-    from ingest.queries import load
-
-    sql = load("ingest", "store.sql")
-    found: dict[str, list[dict[str, Any]]] = {}
-    with connection, connection.cursor() as cursor:
-        parameters = {"machine": machine_id()[:64], "live_seconds": LIVE_SECONDS}
-        for name in ("status", "instances", "queue_length"):
-            cursor.execute(sql[name], parameters)
-            assert cursor.description is not None  # noqa: S101 (these are queries)
-            columns = [column.name for column in cursor.description]
-            found[name] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-    rows = [_with_lag(row) for row in found["status"]]
-    lag_bytes = sum(row["lag_bytes"] for row in rows)
-    underived = found["queue_length"][0]["count"]
-    return {"files": rows, "instances": found["instances"], "underived": underived, "lag_bytes": lag_bytes}
-
-
-def _with_lag(row: dict[str, Any]) -> dict[str, Any]:
-    from ingest import files
-
-    size = files.size_of(row["path"])
-    done = bool(row["compression"]) or row["state"] != "active"
-    lag_bytes = 0 if done else max(0, size - row["committed_offset"])
-    lag_seconds = (datetime.now(UTC) - row["updated_at"]).total_seconds() if lag_bytes else 0.0
-    return {**row, "lag_bytes": lag_bytes, "lag_seconds": round(lag_seconds, 1)}
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -72,6 +72,8 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "RADIOLOG_ALERTS": (" Off_air, disk_full", ("off_air", "disk_full")),
     "RADIOLOG_OFF_AIR_SECONDS": ("90", 90.0),
     "RADIOLOG_DISK_FREE_PERCENT": ("5", 5.0),
+    "RADIOLOG_METRICS_ADDRESS": ("::1", "::1"),
+    "RADIOLOG_METRICS_PORT": ("9999", 9999),
 }
 ATTRIBUTES = {variable_name(name): name for name in LoggingConfig.model_fields}
 
@@ -122,6 +124,8 @@ WRONG: dict[str, tuple[str, ...]] = {
     "RADIOLOG_ALERTS": ("off air", "none,off_air", "bitrate"),
     "RADIOLOG_OFF_AIR_SECONDS": ("1", "x"),
     "RADIOLOG_DISK_FREE_PERCENT": ("-1", "99"),
+    "RADIOLOG_METRICS_ADDRESS": ("a b",),
+    "RADIOLOG_METRICS_PORT": ("65536", "x"),
 }
 
 
