@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from ingest.database import connect, translate
 from ingest.errors import SchemaMissing, SchemaTooNew
@@ -85,6 +86,16 @@ def apply(connection: Connection) -> None:
         if not connection.closed:
             connection.rollback()
         raise translate(error) from error
+
+
+def install(cursor: Cursor) -> None:
+    """Run schema.sql within the caller's transaction.
+
+    Raises:
+        psycopg2.Error: PostgreSQL refused.
+    """
+    _, _, body = (files("ingest") / "schema.sql").read_text(encoding="utf-8").partition("\nBEGIN;\n")
+    cursor.execute(body.rpartition("\nCOMMIT;")[0])
 
 
 def version(connection: Connection) -> int | None:

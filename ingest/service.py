@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
@@ -27,6 +28,7 @@ from logging_module.config import LoggingConfig
 from parsers.events import Severity
 
 HEARTBEAT_SECONDS = 5.0
+VERSION = version("radiolog")
 
 
 class Service:
@@ -104,7 +106,7 @@ class Service:
 
     def heartbeat(self) -> None:
         """Say that this instance lives. Raises Fenced when it has been replaced."""
-        self.pipeline.committer.call(lambda: self._store.heartbeat(self.telemetry.health()))
+        self.pipeline.committer.call(lambda: self._store.heartbeat({**self.telemetry.health(), "version": VERSION}))
 
     def hurry(self) -> None:
         """Wait only a few seconds more for a database that does not answer. Safe in a signal handler."""

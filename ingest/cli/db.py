@@ -29,6 +29,44 @@ def init() -> None:
 
 
 @app.command()
+def upgrade(
+    time_zone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="In which the times of an older station database are, which say no zone."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Bring the database to this radiolog's schema, in one transaction; stop the daemons first.
+
+    An older station database (play_history without a station) is taken over: its rows become those of RADIOLOG_STATION,
+    its tables stay as they were in the schema station_before.
+
+    Example: radiolog db upgrade --time-zone Europe/Berlin
+    """
+    from contextlib import closing
+
+    from ingest.cli.settings import configured
+    from ingest.database import connect
+    from ingest.schema import SCHEMA_VERSION
+    from ingest.upgrade import BEFORE, upgrade
+    from logging_module import rules
+
+    if time_zone is not None and not rules.allows("time_zone", time_zone):
+        raise typer.BadParameter(rules.permitted("time_zone"), param_hint="--time-zone")
+    config = configured()
+    with closing(connect(config, application_name="radiolog db upgrade")) as connection:
+        done = upgrade(connection, config.station, time_zone)
+    if as_json:
+        say_json({"from_version": done.from_version, "version": SCHEMA_VERSION, "taken_over": done.taken_over})
+        return
+    say(f"schema version {SCHEMA_VERSION} is in place")
+    for table, count in done.taken_over.items():
+        say(f"{table}: {count:,} rows taken over")
+    if done.taken_over:
+        say(f"the old tables are in the schema {BEFORE}; when all is well: DROP SCHEMA {BEFORE} CASCADE")
+
+
+@app.command()
 def check() -> None:
     """Compare the live tables and columns with those that this radiolog expects; exit code 1 where they differ.
 

@@ -53,7 +53,7 @@ def _uptime_of(analytics: "Analytics") -> "Callable[[list[str]], dict[str, tuple
         found = {}
         for station in stations:
             (day,) = analytics.get_uptime_by_day(days=1, station=station)[-1:]
-            found[station] = (day["uptime_percent"] / 100, day["coverage_percent"] / 100)
+            found[station] = tuple(round(day[name] / 100, 6) for name in ("uptime_percent", "coverage_percent"))
         return found
 
     return uptime_today
