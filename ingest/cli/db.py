@@ -1,10 +1,13 @@
 """`radiolog db …` and `radiolog config …`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ingest.cli.output import say, say_json, say_table
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 
 app = typer.Typer(help="The database: apply the schema, compare it, say how to connect.", no_args_is_help=True)
 config_app = typer.Typer(help="The configuration in force.", no_args_is_help=True)
@@ -12,7 +15,9 @@ config_app = typer.Typer(help="The configuration in force.", no_args_is_help=Tru
 
 @app.command()
 def init() -> None:
-    """Apply schema.sql to the configured database. Harmless to run again.
+    """Apply schema.sql to the configured database, and give the roles of the separate processes their rights.
+
+    Harmless to run again. Roles that are missing are made where this user may (docs/operations.md).
 
     Example: POSTGRES_HOST=db.example POSTGRES_PASSWORD=… radiolog db init
     """
@@ -24,6 +29,7 @@ def init() -> None:
     try:
         schema.apply(connection)
         say(f"schema version {schema.SCHEMA_VERSION} is in place")
+        _say_roles(connection)
     finally:
         connection.close()
 
@@ -47,6 +53,7 @@ def upgrade(
 
     from ingest.cli.settings import configured
     from ingest.database import connect
+    from ingest.roles import apply_roles
     from ingest.schema import SCHEMA_VERSION
     from ingest.upgrade import BEFORE, upgrade
     from logging_module import rules
@@ -56,6 +63,7 @@ def upgrade(
     config = configured()
     with closing(connect(config, application_name="radiolog db upgrade")) as connection:
         done = upgrade(connection, config.station, time_zone)
+        apply_roles(connection)
     if as_json:
         say_json({"from_version": done.from_version, "version": SCHEMA_VERSION, "taken_over": done.taken_over})
         return
@@ -134,3 +142,13 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="As one JSON objec
         say_table("", ("setting", "value", "source"), rows)
         for name in unknown_variables():
             say(f"{name} is no setting of radiolog and does nothing")
+
+
+def _say_roles(connection: "Connection") -> None:
+    from ingest.roles import ROLES, apply_roles
+
+    names = ", ".join(ROLES)
+    if apply_roles(connection):
+        say(f"roles {names} have their rights")
+    else:
+        say(f"this user may not make roles; without {names} all processes share its rights")
