@@ -11,7 +11,7 @@ run: export RADIOLOG_STATION := Nightdrive FM
 run: export RADIOLOG_TIME_ZONE := Europe/Berlin
 endif
 
-.PHONY: run test nightly check lint soak mutants writers bench year sample-report lock clean
+.PHONY: run test nightly check lint soak mutants writers bench year sample-report lock clean docs
 
 run: $(VENV)/.runtime
 	@$(BIN)/radiolog once --quiet $(LOGS)
@@ -54,6 +54,10 @@ sample-report: $(VENV)/.dev
 # A synthetic station's year: 10 million metrics; every figure beside its recount, and what the answers cost (docs/testing.md).
 year: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.year
+
+# Pages that are made from the code.
+docs: $(VENV)/.runtime
+	$(BIN)/python -m logging_module.reference > docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
 
 # Hash-locked requirement files, without any index address.
 lock: $(VENV)/.dev

@@ -635,53 +635,66 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- A week of metrics goes: they are added to the frozen rollups, counted as retired, and their partition dropped, or deleted
--- from the default one. Readers and writers of other weeks wait for the drop only. NULL: the digest is another by now, and
--- nothing was changed.
+-- from the default one. Nobody waits but for the count and the drop: files are locked before the table, as ingest does. Rows
+-- that came meanwhile make it fail with 40001, to be called again. NULL: the digest is another by now; then roll back.
 CREATE OR REPLACE FUNCTION retire_metric_week(week_start TIMESTAMPTZ, expected_digest TEXT DEFAULT NULL) RETURNS BIGINT
 LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC' AS $$
 DECLARE
     week_end TIMESTAMPTZ := week_start + interval '7 days';
     partition_name TEXT := 'system_metrics_' || to_char(week_start, 'IYYY"w"IW');
-    has_partition BOOLEAN;
+    counted BIGINT;
     removed BIGINT;
 BEGIN
     IF week_start IS NULL OR week_start <> date_trunc('week', week_start) OR week_end > now() THEN
         RAISE EXCEPTION 'week_start must be the Monday of a week that is over' USING ERRCODE = '22023';
     END IF;
     PERFORM pg_advisory_xact_lock(7240151803606);  -- rollups.sql: nobody recounts the week meanwhile
-    has_partition := to_regclass(partition_name) IS NOT NULL;
-    IF has_partition THEN
-        EXECUTE format('LOCK TABLE ONLY %I IN SHARE MODE', partition_name);
-    ELSE
-        LOCK TABLE ONLY system_metrics_default IN SHARE ROW EXCLUSIVE MODE;
-    END IF;
     IF expected_digest <> metrics_digest(week_start, week_end) THEN
         RETURN NULL;
     END IF;
-    INSERT INTO metric_rollups AS r (metric_name, bucket_start, station, service, frozen, unit, sample_count, value_sum,
-                                     value_min, value_max, bin_values, bin_counts)
-    SELECT m.metric_name, m.bucket_start, m.station, m.service, true, m.unit, m.sample_count, m.value_sum, m.value_min,
-           m.value_max, m.bin_values, m.bin_counts
-    FROM roll_up_metrics(NULL, NULL, week_start, week_end) m
-    ON CONFLICT (metric_name, bucket_start, station, service, frozen) DO UPDATE SET
-        sample_count = r.sample_count + excluded.sample_count, value_sum = r.value_sum + excluded.value_sum,
-        value_min = least(r.value_min, excluded.value_min), value_max = greatest(r.value_max, excluded.value_max),
-        bin_values = r.bin_values || excluded.bin_values, bin_counts = r.bin_counts || excluded.bin_counts;
+    WITH raw AS MATERIALIZED (
+        SELECT * FROM roll_up_metrics(NULL, NULL, week_start, week_end)
+    ), frozen AS (
+        INSERT INTO metric_rollups AS r (metric_name, bucket_start, station, service, frozen, unit, sample_count, value_sum,
+                                         value_min, value_max, bin_values, bin_counts)
+        SELECT m.metric_name, m.bucket_start, m.station, m.service, true, m.unit, m.sample_count, m.value_sum, m.value_min,
+               m.value_max, m.bin_values, m.bin_counts
+        FROM raw m
+        ON CONFLICT (metric_name, bucket_start, station, service, frozen) DO UPDATE SET
+            sample_count = r.sample_count + excluded.sample_count, value_sum = r.value_sum + excluded.value_sum,
+            value_min = least(r.value_min, excluded.value_min), value_max = greatest(r.value_max, excluded.value_max),
+            bin_values = r.bin_values || excluded.bin_values, bin_counts = r.bin_counts || excluded.bin_counts
+    )
+    SELECT coalesce(sum(sample_count), 0) INTO counted FROM raw;
+    IF counted <> split_part(expected_digest, ':', 1)::bigint THEN
+        RETURN NULL;
+    END IF;
     DELETE FROM metric_rollups WHERE NOT frozen AND bucket_start >= week_start AND bucket_start < week_end;
     PERFORM FROM ingest_files WHERE generation IN (
         SELECT generation FROM system_metrics WHERE timestamp >= week_start AND timestamp < week_end)
     ORDER BY generation FOR NO KEY UPDATE;
-    WITH going AS (
-        SELECT generation, count(*) AS n FROM system_metrics WHERE timestamp >= week_start AND timestamp < week_end
-        GROUP BY generation
-    ), retired AS (
-        UPDATE ingest_files f SET rows_retired = rows_retired + g.n FROM going g WHERE f.generation = g.generation
-    )
-    SELECT coalesce(sum(n), 0) INTO removed FROM going;
-    IF has_partition THEN
-        EXECUTE format('DROP TABLE %I', partition_name);
+    IF to_regclass(partition_name) IS NULL THEN  -- what comes into the default one meanwhile stays there
+        WITH gone AS (
+            DELETE FROM system_metrics_default WHERE timestamp >= week_start AND timestamp < week_end RETURNING generation
+        ), going AS (
+            SELECT generation, count(*) AS n FROM gone GROUP BY generation
+        ), retired AS (
+            UPDATE ingest_files f SET rows_retired = rows_retired + g.n FROM going g WHERE f.generation = g.generation
+        )
+        SELECT coalesce(sum(n), 0) INTO removed FROM going;
     ELSE
-        DELETE FROM system_metrics_default WHERE timestamp >= week_start AND timestamp < week_end;
+        LOCK TABLE system_metrics IN ACCESS EXCLUSIVE MODE;
+        WITH going AS (
+            SELECT generation, count(*) AS n FROM system_metrics WHERE timestamp >= week_start AND timestamp < week_end
+            GROUP BY generation
+        ), retired AS (
+            UPDATE ingest_files f SET rows_retired = rows_retired + g.n FROM going g WHERE f.generation = g.generation
+        )
+        SELECT coalesce(sum(n), 0) INTO removed FROM going;
+        EXECUTE format('DROP TABLE %I', partition_name);
+    END IF;
+    IF removed <> counted THEN
+        RAISE EXCEPTION 'metrics of that week have just arrived' USING ERRCODE = '40001';
     END IF;
     RETURN removed;
 END $$;

@@ -224,10 +224,10 @@ class Cleanup:
             cursor.execute(_query("lock_files", rule), parameters)
         cursor.execute(_query(f"remove_{rule.table}", rule), parameters)
         removed, *rest = cursor.fetchone() or (None,)
-        if digest is not None and rest and rest[0] != digest:
+        if removed is None or (digest is not None and rest and rest[0] != digest):
             cursor.connection.rollback()
             return None
-        return None if removed is None else int(removed)
+        return int(removed)
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
 

@@ -66,12 +66,18 @@ LEFT JOIN (
 ) p ON p.hour = h
 GROUP BY h ORDER BY h
 
--- Calendar days of `zone` that hold a play.
+-- Calendar days of `zone` that hold a play; retired ones are days of their station's zone.
 -- name: daily_plays
-SELECT (started_at AT TIME ZONE %(zone)s)::date AS day, count(*) AS total_plays, count(DISTINCT track_key) AS unique_tracks,
-       count(*) FILTER (WHERE had_errors) AS plays_with_errors
-FROM play_history
-WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+SELECT day, sum(plays)::bigint AS total_plays, count(DISTINCT track_key) AS unique_tracks, sum(failed)::bigint AS plays_with_errors
+FROM (
+    SELECT (started_at AT TIME ZONE %(zone)s)::date AS day, track_key, count(*) AS plays,
+           count(*) FILTER (WHERE had_errors) AS failed
+    FROM play_history
+    WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
+    GROUP BY 1, 2
+    UNION ALL
+    SELECT day, track_key, play_count, plays_with_errors FROM get_retired_plays(%(station)s, %(from_time)s, %(to_time)s)
+) tracks
 GROUP BY day ORDER BY day
 
 -- artist and title are spelled as track_key is made: NFC, trimmed, white space collapsed, case-folded by the caller.

@@ -22,7 +22,6 @@ from station_kit import Station
 import reports
 
 DASHBOARDS = Path(str(reports.__path__[0])) / "dashboards"
-NOW = datetime.now(UTC)
 
 
 def exposed(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -59,13 +58,14 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str, str]:
 @pytest.fixture
 def station(database: Database) -> Database:
     """On air for an hour, with an encoder that is a little slow."""
+    now = datetime.now(UTC)
     on_air = Station("Nightdrive FM")
-    on_air.play(NOW - timedelta(minutes=50), None)
-    on_air.session(NOW - timedelta(hours=1), None, last_progress_at=NOW, progress_count=5)
+    on_air.play(now - timedelta(minutes=50), None)
+    on_air.session(now - timedelta(hours=1), None, last_progress_at=now, progress_count=5)
     for number in range(6):
-        on_air.metric(NOW - timedelta(seconds=10 * number), "ffmpeg_current_speed", 0.98)
+        on_air.metric(now - timedelta(seconds=10 * number), "ffmpeg_current_speed", 0.98)
     silent = Station("silent")
-    silent.play(NOW - timedelta(hours=3), NOW - timedelta(hours=2))
+    silent.play(now - timedelta(hours=3), now - timedelta(hours=2))
     with closing(database.connect()) as connection:
         on_air.store(connection)
         silent.store(connection)

@@ -8,6 +8,7 @@ import typer
 
 from ingest.cli.app import app
 from logging_module.config import LoggingConfig, variable_name
+from logging_module.reference import configuration_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +40,8 @@ def test_every_command_is_in_the_changelog() -> None:
         "docs/integration.md",
         "docs/log-format.md",
         "docs/notifications.md",
+        "docs/operations.md",
+        "docs/scaling.md",
         "docs/uptime.md",
     ],
 )
@@ -55,6 +58,13 @@ def test_commands_and_settings_in_documents_exist(document: str) -> None:
     settings = {variable_name(name) for name in LoggingConfig.model_fields}
     for name in re.findall(r"\b(?:RADIOLOG|POSTGRES|LOG)_[A-Z_]+\b", text):
         assert name in settings, name
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    page = configuration_page((ROOT / "env.example").read_text(encoding="utf-8"))
+    assert page == (ROOT / "docs/configuration.md").read_text(encoding="utf-8"), "make docs"
+    for name in LoggingConfig.model_fields:
+        assert page.count(f"\n| `{variable_name(name)}` |") == 1, name
 
 
 def test_links_lead_somewhere() -> None:
