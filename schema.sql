@@ -635,7 +635,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- A week of metrics goes: they are added to the frozen rollups, counted as retired, and their partition dropped, or deleted
--- from the default one. Nobody waits but for the count and the drop: files are locked before the table, as ingest does. Rows
+-- from the default one. Others wait for the count and the drop only: files are locked before the table, as ingest does. Rows
 -- that came meanwhile make it fail with 40001, to be called again. NULL: the digest is another by now; then roll back.
 CREATE OR REPLACE FUNCTION retire_metric_week(week_start TIMESTAMPTZ, expected_digest TEXT DEFAULT NULL) RETURNS BIGINT
 LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC' AS $$

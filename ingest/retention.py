@@ -86,6 +86,23 @@ def days_of(config: LoggingConfig) -> dict[str, int]:
     }
 
 
+def expired_tables(config: LoggingConfig) -> list[tuple[str, int]]:
+    """The tables of facts that hold what is past its retention, and after how many days that is.
+
+    Raises:
+        DatabaseError: PostgreSQL cannot be reached or refused.
+    """
+    days = days_of(config)
+    found = []
+    with closing(ready_connection(config, "radiolog retention")) as connection:
+        for rule in RULES:
+            if rule.table in {"play_history", "system_metrics"}:
+                exists = partial(_exists, rule=rule, days=days[rule.table])
+                if _patiently(connection, exists):
+                    found.append((rule.table, days[rule.table]))
+    return found
+
+
 class Archive(Protocol):
     """Where rows are kept before they go."""
 
@@ -197,7 +214,8 @@ class Cleanup:
         try:
             return _patiently(connection, find)
         finally:
-            connection.set_session(isolation_level="DEFAULT")
+            if not connection.closed:
+                connection.set_session(isolation_level="DEFAULT")
 
     @staticmethod
     def _archived(
@@ -263,6 +281,12 @@ def _query(name: str, rule: Rule, **more: sql.Composable) -> sql.Composed:
 
 def _span(rule: Rule, start: datetime) -> dict[str, datetime]:
     return {"from_time": start, "to_time": start + timedelta(days=7 if rule.unit == "week" else 1)}
+
+
+def _exists(cursor: Cursor, rule: Rule, days: int) -> bool:
+    cursor.execute(_SQL["cutoff"], {"unit": rule.unit, "days": days})
+    cursor.execute(_query("exists", rule), {"before": _only(cursor)})
+    return bool(_only(cursor))
 
 
 def _ensure_partition(cursor: Cursor, weeks: int) -> None:

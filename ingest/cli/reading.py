@@ -54,6 +54,7 @@ def once(
     from ingest.cli.telling import Telling
     from ingest.errors import SourceError
     from ingest.process import stopping_on_signals
+    from ingest.retention import expired_tables
     from ingest.service import Service
     from ingest.sources import configured_sources, source_of
 
@@ -81,6 +82,7 @@ def once(
         service.close()
     if not quiet:
         say(f"{progress.lines:,} lines read, {progress.rows:,} rows stored, {progress.dead_letters:,} dead letters")
+        telemetry.past_retention(expired_tables(config))
     if asked:
         raise typer.Exit(130)
     if telemetry.unreadable:

@@ -30,6 +30,15 @@ class Telling(Telemetry):
         lost = f"; {unread_bytes} bytes of before were never read" if unread_bytes else ""
         _tell(f"{path}: was {reason}, reading it from the beginning{lost}")
 
+    @staticmethod
+    def past_retention(tables: list[tuple[str, int]]) -> None:
+        """Some of what is stored will go with the next clean-up."""
+        for table, days in tables:
+            _tell(
+                f"rows of {table} are older than their retention of {days} days: the next `radiolog cleanup` sums them "
+                "up and removes them (docs/operations.md)"
+            )
+
     def database_lost(self, message: str, retry_seconds: float) -> None:
         """PostgreSQL refused or is gone for the moment."""
         super().database_lost(message, retry_seconds)

@@ -33,6 +33,9 @@ SELECT date_trunc(%(unit)s, now() - make_interval(days => %(days)s), 'UTC')
 -- name: count
 SELECT count(*) FROM {table} WHERE {due}
 
+-- name: exists
+SELECT EXISTS (SELECT FROM {table} WHERE {due})
+
 -- name: days
 SELECT DISTINCT date_trunc('day', {at}, 'UTC') AS from_time FROM {table} WHERE {due} ORDER BY 1
 

@@ -346,3 +346,14 @@ def test_the_command(filled: Database, tmp_path: Path) -> None:
     assert "play_history" in shown.stdout
     assert finished(filled.config, "cleanup").stdout == "nothing is past its retention\n"
     assert finished(filled.config, "cleanup", "--archive").returncode == 2
+
+
+def test_reading_what_is_past_its_retention_warns(database: Database) -> None:
+    log = database.config.log_path / "a.log"
+    log.write_text(lines_of(*lines_at(NEW)))
+    assert finished(database.config, "once").stderr == ""
+    with log.open("a") as file:
+        file.write(lines_of(*lines_at(OLD)))
+    told = finished(database.config, "once").stderr
+    assert told.count("radiolog cleanup") == 2, told
+    assert "play_history are older than their retention of 90 days" in told
