@@ -91,6 +91,23 @@ def upgrade(connection: Connection, station: str, time_zone: str | None) -> Upgr
         raise translate(error) from error
 
 
+def refuse_old_station(connection: Connection) -> None:
+    """Refuse a database of the older station schema, where ours would be put among its tables.
+
+    Raises:
+        DatabaseError: it is one; the sentence names the command that takes it over. Or PostgreSQL refused.
+    """
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_SQL["is_old_station"])
+            if cursor.fetchone() == (True,):
+                raise DatabaseError(
+                    "this is a database of an older station schema: `radiolog db upgrade --time-zone …` takes it over"
+                )
+    except psycopg2.Error as error:
+        raise translate(error) from error
+
+
 def _refuse_other_daemons(cursor: Cursor) -> None:
     cursor.execute(_SQL["other_daemons"], {"live_seconds": LIVE_SECONDS, "version": package_version("radiolog")})
     found = [f"{version} on {host} (process {pid})" for version, host, pid in cursor.fetchall()]

@@ -24,9 +24,11 @@ def init() -> None:
     from ingest import schema
     from ingest.cli.settings import configured
     from ingest.database import connect
+    from ingest.upgrade import refuse_old_station
 
     connection = connect(configured(), application_name="radiolog db init")
     try:
+        refuse_old_station(connection)
         schema.apply(connection)
         say(f"schema version {schema.SCHEMA_VERSION} is in place")
         _say_roles(connection)

@@ -86,6 +86,8 @@ def test_without_the_zone_nothing_is_changed(old: Database) -> None:
     assert (shown.returncode, shown.stderr.count("\n")) == (1, 1)
     assert "--time-zone" in shown.stderr
     assert finished(old.config, "db", "upgrade", "--time-zone", "Mars").returncode == 2
+    shown = finished(old.config, "db", "init")
+    assert (shown.returncode, "radiolog db upgrade" in shown.stderr) == (1, True)
     old.rows("INSERT INTO system_metrics (timestamp, metric_name, service) VALUES (now(), 'no value', 's')")
     with closing(old.connect()) as connection, pytest.raises(DatabaseError):
         upgrade(connection, "radio", "UTC")
