@@ -11,7 +11,7 @@ run: export RADIOLOG_STATION := Nightdrive FM
 run: export RADIOLOG_TIME_ZONE := Europe/Berlin
 endif
 
-.PHONY: run test nightly check lint soak mutants writers bench year sample-report lock clean
+.PHONY: run test nightly check lint soak mutants writers boot audit bench year sample-report lock install uninstall clean
 
 run: $(VENV)/.runtime
 	@$(BIN)/radiolog once --quiet $(LOGS)
@@ -59,6 +59,11 @@ year: $(VENV)/.dev
 lock: $(VENV)/.dev
 	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements/runtime.txt pyproject.toml requirements/build.in
 	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -c requirements/runtime.txt -o requirements/dev.txt requirements/dev.in
+
+# On a machine with systemd (docs/install.md). PREFIX, BINDIR, DESTDIR; PYTHON is what the virtual environment is made of.
+export PREFIX BINDIR DESTDIR
+install uninstall:
+	@PYTHON=$(PYTHON) sh scripts/install.sh $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
