@@ -44,6 +44,10 @@ mutants: $(VENV)/.dev
 writers: $(VENV)/.dev
 	WRITERS_LINES=$${WRITERS_LINES:-50000} $(BIN)/pytest -n 0 -s tests/acceptance/test_writers.py
 
+# Installed into a copy of this machine's root and started by a real systemd there (root, systemd-container).
+boot:
+	@bash tests/boot.sh
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 

@@ -8,6 +8,7 @@ from ingest.cli import (
     db,
     dead_letters,
     digest,
+    doctor,
     error_list,
     ledger,
     listing,
@@ -70,3 +71,4 @@ app.command()(digest.digest)
 app.command()(reporting.export)
 app.command()(notifying.notify)
 app.command()(reporting.demo)
+app.command()(doctor.doctor)

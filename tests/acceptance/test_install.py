@@ -157,3 +157,12 @@ def test_each_process_is_an_account_and_a_role_of_its_own(installed_units: Path)
         )
         == 4
     )
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
+def test_systemd_makes_the_accounts(tmp_path: Path) -> None:
+    install_script(tmp_path, "files")
+    made = subprocess.run(["systemd-sysusers", f"--root={tmp_path}"], check=False, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    names = {line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()}
+    assert names == {"radio", "radio_ingest", "radio_notify", "radio_report", "radio_retention"}
