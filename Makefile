@@ -48,6 +48,13 @@ writers: $(VENV)/.dev
 boot:
 	@bash tests/boot.sh
 
+# A bill of materials (build/radiolog.cdx.json), then known faults of what is locked. Fails where nobody can be asked.
+audit: $(VENV)/.audit
+	@mkdir -p build
+	$(VENV)/audit/bin/cyclonedx-py requirements --of JSON -o build/radiolog.cdx.json requirements/runtime.txt
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r requirements/runtime.txt || \
+		{ echo "audit: there are known faults, or whoever knows them could not be asked; see above" >&2; exit 1; }
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
@@ -63,6 +70,7 @@ year: $(VENV)/.dev
 lock: $(VENV)/.dev
 	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements/runtime.txt pyproject.toml requirements/build.in
 	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -c requirements/runtime.txt -o requirements/dev.txt requirements/dev.in
+	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements/audit.txt requirements/audit.in
 
 # On a machine with systemd (docs/install.md). PREFIX, BINDIR, DESTDIR; PYTHON is what the virtual environment is made of.
 export PREFIX BINDIR DESTDIR
@@ -75,6 +83,11 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.audit: requirements/audit.txt | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime

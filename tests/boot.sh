@@ -100,13 +100,22 @@ say "ready after $((SECONDS - begin)) s"
 wait_for 30 "its STATUS" eval 'property radiolog StatusText | grep -q "^follows "'
 
 # ---------------------------------------------------------------- every line once, through a rotation, a kill and a restart
-log=$root/var/log/radio/boot.log
 written=0
 append() {
-    local number
-    for ((number = 0; number < 500; number++, written++)); do
-        printf '{"event": "metric", "metric_name": "boot", "metric_value": %d}\n' "$written"
-    done | inside tee -a /var/log/radio/boot.log >/dev/null
+    seq "$written" $((written + 499)) | sed 's/.*/{"event": "metric", "metric_name": "boot", "metric_value": &}/' |
+        inside tee -a /var/log/radio/boot.log >/dev/null
+    written=$((written + 500))
+}
+# Waits for all lines that were written; none may be there twice.
+all_stored() { # all_stored WORDS
+    wait_for 60 "the lines $1 are stored" stored
+    local found
+    found=$(query "SELECT count(*), count(DISTINCT metric_value) FROM system_metrics WHERE metric_name = 'boot'")
+    if [ "$found" != "$written|$written" ]; then
+        query "SELECT f.*, (SELECT count(*) FROM system_metrics m WHERE m.generation = f.generation) AS rows FROM ingest_files f" -x >&2
+        inside ls -li /var/log/radio >&2
+        fail "$written lines were written; rows and different ones: $found, $1"
+    fi
 }
 stored() { [ "$(query "SELECT count(*) FROM system_metrics WHERE metric_name = 'boot'")" -ge "$written" ]; }
 rotate() {
@@ -114,7 +123,7 @@ rotate() {
     inside logrotate --force --state /run/rotated /etc/logrotate.d/radio
 }
 append
-wait_for 60 "the lines are stored" stored
+all_stored "at first"
 rotate
 append
 rotate
@@ -124,7 +133,7 @@ say "kill -9"
 pid=$(property radiolog MainPID)
 inside kill -9 "$pid"
 wait_for 30 "it is started again" eval '[ "$(property radiolog NRestarts)" -ge 1 ] && [ "$(property radiolog ActiveState)" = active ]'
-wait_for 60 "the lines after kill -9 are stored" stored
+all_stored "after kill -9"
 
 say "fenced off by a second start of the same instance"
 before=$(property radiolog NRestarts)
@@ -143,7 +152,7 @@ inside kill -STOP "$(property radiolog MainPID)"
 wait_for 60 "the watchdog's start" eval '[ "$(property radiolog NRestarts)" -ge 1 ] && [ "$(property radiolog ActiveState)" = active ]'
 inside journalctl -q -u radiolog --no-pager | grep -q "Watchdog timeout" || fail "it was not the watchdog"
 append
-wait_for 60 "the lines after the watchdog are stored" stored
+all_stored "after the watchdog"
 
 say "what the sandbox forbids"
 main=$(property radiolog MainPID)
@@ -183,8 +192,7 @@ as postgres pg_restore --create -d postgres /tmp/dump
 inside systemctl start radiolog
 append
 rotate
-wait_for 60 "the lines after the restore are stored" stored
-[ "$(query "SELECT count(*), count(DISTINCT metric_value) FROM system_metrics WHERE metric_name = 'boot'")" = "$written|$written" ] || fail "lost or doubled lines"
+all_stored "after the restore"
 as radio radiolog ledger --recount || fail "the ledger does not hold"
 
 say "doctor"
