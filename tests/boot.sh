@@ -22,6 +22,12 @@ as() { # as USER COMMAND …
 }
 query() { as radio psql -h /run/postgresql -d radio_db -Atqc "$1"; }
 property() { inside systemctl show -P "$2" "$1"; }
+says() { # says WORDS COMMAND …; no pipe: under pipefail the one who writes would fail when grep has seen enough
+    local words=$1
+    shift
+    grep -q -- "$words" <<<"$("$@")"
+}
+journal_says() { says "$2" inside journalctl -q --no-pager -u "$1"; }
 wait_for() { # wait_for SECONDS WORDS COMMAND …
     local seconds=$1 words=$2 end
     shift 2
@@ -77,7 +83,7 @@ done
 [ "$(inside stat -c '%a %U:%G' /etc/radiolog/environment)" = "640 root:radio" ] || fail "settings are not for their group"
 [ "$(inside stat -c '%a %U:%G' /var/log/radio)" = "2770 root:radio" ] || fail "systemd-tmpfiles made no /var/log/radio"
 cluster=$(basename "$(ls -d /usr/lib/postgresql/* | sort -V | tail -1)")
-inside pg_lsclusters -h | grep -q . || inside pg_createcluster "$cluster" main >/dev/null
+says . inside pg_lsclusters -h || inside pg_createcluster "$cluster" main >/dev/null
 inside systemctl start "postgresql@$cluster-main"
 
 say "the database, as docs/install.md says"
@@ -97,7 +103,7 @@ inside systemctl start radiolog || fail "it does not start"
 say "ready after $((SECONDS - begin)) s"
 [ "$(property radiolog Type)" = notify ] && [ "$(property radiolog ActiveState)" = active ] || fail "not active by notify"
 [ "$(property radiolog WatchdogUSec)" = 3min ] || fail "no watchdog"
-wait_for 30 "its STATUS" eval 'property radiolog StatusText | grep -q "^follows "'
+wait_for 30 "its STATUS" says "^follows " property radiolog StatusText
 
 # ---------------------------------------------------------------- every line once, through a rotation, a kill and a restart
 written=0
@@ -139,7 +145,7 @@ say "fenced off by a second start of the same instance"
 before=$(property radiolog NRestarts)
 query "UPDATE ingest_instances SET epoch = epoch + 1" >/dev/null
 wait_for 30 "exit code 75 is followed by a start" eval '[ "$(property radiolog NRestarts)" -gt "$before" ] && [ "$(property radiolog ActiveState)" = active ]'
-inside journalctl -q -u radiolog --no-pager | grep -q "status=75" || fail "it did not end with 75"
+wait_for 30 "the journal tells of 75" journal_says radiolog "status=75"
 
 say "the watchdog ends a daemon that stands still"
 inside mkdir -p /run/systemd/system/radiolog.service.d
@@ -150,7 +156,7 @@ sleep 14 # more than two of its times: it lives because it is fed
 [ "$(property radiolog NRestarts)" = 0 ] || fail "a healthy daemon was ended by its watchdog"
 inside kill -STOP "$(property radiolog MainPID)"
 wait_for 60 "the watchdog's start" eval '[ "$(property radiolog NRestarts)" -ge 1 ] && [ "$(property radiolog ActiveState)" = active ]'
-inside journalctl -q -u radiolog --no-pager | grep -q "Watchdog timeout" || fail "it was not the watchdog"
+journal_says radiolog "Watchdog timeout" || fail "it was not the watchdog"
 append
 all_stored "after the watchdog"
 
@@ -170,14 +176,14 @@ say "stopped after $took_ms ms"
 
 say "the report, the digest's and the cleanup's units"
 inside systemctl start radiolog-report || fail "no report"
-inside find /var/lib/radiolog/reports -name 'weekly_report_*.html' -size +10k | grep -q . || fail "no report file"
+says html inside find /var/lib/radiolog/reports -name 'weekly_report_*.html' -size +10k || fail "no report file"
 if as radio radiolog cleanup --help >/dev/null 2>&1; then inside systemctl start radiolog-cleanup || fail "no cleanup"; fi
 inside systemctl start radiolog-report.timer radiolog-cleanup.timer
 
 say "the notifier"
 echo 'RADIOLOG_DISCORD_WEBHOOK_URL=https://discord.com/api/webhooks/1/x' | inside tee -a /etc/radiolog/notify >/dev/null
 inside systemctl start radiolog-notify
-wait_for 30 "the notifier runs" eval 'inside journalctl -q -u radiolog-notify --no-pager | grep -q "sending to discord"'
+wait_for 30 "the notifier runs" journal_says radiolog-notify "sending to discord"
 [ "$(property radiolog-notify ActiveState)" = active ] || fail "the notifier does not run"
 
 say "upgrade, and a database that was dumped and restored"
@@ -203,5 +209,5 @@ inside systemctl enable -q --now radiolog
 inside sh /srv/source/scripts/install.sh uninstall
 [ "$(property radiolog ActiveState)" = inactive ] || fail "the daemon outlived its program"
 [ ! -e "$root/opt/radiolog" ] && [ ! -e "$root/etc/systemd/system/radiolog.service" ] || fail "something of the program is left"
-[ -e "$root/etc/radiolog/environment" ] && inside ls /var/lib/radiolog/reports | grep -q html || fail "the operator's files are gone"
+[ -e "$root/etc/radiolog/environment" ] && says html inside ls /var/lib/radiolog/reports || fail "the operator's files are gone"
 say "all well: $written lines, each stored once"

@@ -31,8 +31,7 @@ def test_nothing_that_is_said_stored_or_started_holds_a_secret(database: Databas
         lines.wait("the daemon reads")
         said["its command line"] = Path(f"/proc/{daemon.process.pid}/cmdline").read_text()
         for command in (
-            ("status", "--json"), ("config", "show"), ("doctor", "--json"),
-            ("report", "--output-dir", str(tmp_path / "reports")), ("export", "--include-errors", "--output-dir", str(tmp_path / "out")),
+            ("status", "--json"), ("config", "show"), ("report", "--output-dir", str(tmp_path / "reports")), ("export", "--include-errors", "--output-dir", str(tmp_path / "out")),
             ("dead-letters", "export"),
         ):  # fmt: skip
             result = finished(database.config, *command, DEBUG="true", **SECRETS)
