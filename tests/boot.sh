@@ -180,6 +180,15 @@ says html inside find /var/lib/radiolog/reports -name 'weekly_report_*.html' -si
 if as radio radiolog cleanup --help >/dev/null 2>&1; then inside systemctl start radiolog-cleanup || fail "no cleanup"; fi
 inside systemctl start radiolog-report.timer radiolog-cleanup.timer
 
+if as radio radiolog metrics --help >/dev/null 2>&1; then
+    say "the metrics"
+    inside systemctl start radiolog-metrics
+    wait_for 30 "metrics say that they live" journal_says radiolog-metrics /metrics
+    url=$(inside journalctl -q --no-pager -o cat -u radiolog-metrics | grep -m1 -o 'http://[^ ]*')
+    says radiolog_ inside /opt/radiolog/venv/bin/python -c "from urllib.request import urlopen; print(urlopen('$url').read().decode())" ||
+        fail "no metrics at $url"
+fi
+
 say "the notifier"
 echo 'RADIOLOG_DISCORD_WEBHOOK_URL=https://discord.com/api/webhooks/1/x' | inside tee -a /etc/radiolog/notify >/dev/null
 inside systemctl start radiolog-notify

@@ -7,13 +7,6 @@ SELECT current_setting('server_version_num')::int AS number, current_setting('se
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser, pg_is_in_recovery() AS standby,
        extract(epoch FROM clock_timestamp())::float8 AS now_seconds
 
--- Tables that this role may not read.
--- name: unreadable
-SELECT relname FROM pg_class
-WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = current_schema()::regnamespace
-  AND NOT has_table_privilege(oid, 'SELECT')
-ORDER BY relname
-
 -- name: roles
 SELECT rolname FROM pg_roles WHERE rolname = ANY(%(names)s)
 
