@@ -185,7 +185,7 @@ if as radio radiolog metrics --help >/dev/null 2>&1; then
     inside systemctl start radiolog-metrics
     wait_for 30 "metrics say that they live" journal_says radiolog-metrics /metrics
     url=$(inside journalctl -q --no-pager -o cat -u radiolog-metrics | grep -m1 -o 'http://[^ ]*')
-    says radiolog_ inside /opt/radiolog/venv/bin/python -c "from urllib.request import urlopen; print(urlopen('$url').read().decode())" ||
+    says "^radio_" inside /opt/radiolog/venv/bin/python -c "from urllib.request import urlopen; print(urlopen('$url').read().decode())" ||
         fail "no metrics at $url"
 fi
 
@@ -201,7 +201,8 @@ as postgres pg_dump -Fc -f /tmp/dump radio_db
 sum=$(sha256sum "$root/etc/radiolog/environment")
 make -s install DESTDIR="$root" PYTHON="$python" >"$work/install.log" 2>&1 || fail "the upgrade: $(cat "$work/install.log")"
 [ "$sum" = "$(sha256sum "$root/etc/radiolog/environment")" ] || fail "the settings were overwritten"
-inside systemctl stop radiolog-notify
+inside systemctl daemon-reload
+inside systemctl stop radiolog-notify radiolog-metrics
 as postgres dropdb radio_db
 as postgres pg_restore --create -d postgres /tmp/dump
 inside systemctl start radiolog
