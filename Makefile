@@ -11,7 +11,7 @@ run: export RADIOLOG_STATION := Nightdrive FM
 run: export RADIOLOG_TIME_ZONE := Europe/Berlin
 endif
 
-.PHONY: run test nightly check lint soak mutants writers bench year sample-report lock clean docs
+.PHONY: run test nightly check lint soak mutants writers boot audit bench year docs sample-report lock install uninstall clean
 
 run: $(VENV)/.runtime
 	@$(BIN)/radiolog once --quiet $(LOGS)
@@ -44,6 +44,17 @@ mutants: $(VENV)/.dev
 writers: $(VENV)/.dev
 	WRITERS_LINES=$${WRITERS_LINES:-50000} $(BIN)/pytest -n 0 -s tests/acceptance/test_writers.py
 
+# Installed into a copy of this machine's root and started by a real systemd there (root, systemd-container).
+boot:
+	@bash tests/boot.sh
+
+# A bill of materials (build/radiolog.cdx.json), then known faults of what is locked. Fails where nobody can be asked.
+audit: $(VENV)/.audit
+	@mkdir -p build
+	$(VENV)/audit/bin/cyclonedx-py requirements --of JSON -o build/radiolog.cdx.json requirements/runtime.txt
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r requirements/runtime.txt || \
+		{ echo "audit: there are known faults, or whoever knows them could not be asked; see above" >&2; exit 1; }
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
@@ -63,6 +74,12 @@ docs: $(VENV)/.runtime
 lock: $(VENV)/.dev
 	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements/runtime.txt pyproject.toml requirements/build.in
 	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -c requirements/runtime.txt -o requirements/dev.txt requirements/dev.in
+	$(BIN)/pip-compile -q --generate-hashes --no-strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements/audit.txt requirements/audit.in
+
+# On a machine with systemd (docs/install.md). PREFIX, BINDIR, DESTDIR; PYTHON is what the virtual environment is made of.
+export PREFIX BINDIR DESTDIR
+install uninstall:
+	@PYTHON=$(PYTHON) sh scripts/install.sh $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -70,6 +87,11 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.audit: requirements/audit.txt | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime

@@ -79,7 +79,7 @@ class Adopter:
     ) -> None:
         self.deferred = False
         self._store = store
-        self._root_of = root_of
+        self.root_of = root_of
         self._defaults = defaults
         self._settings = settings
         self._telemetry = telemetry
@@ -179,14 +179,14 @@ class Adopter:
 
     def family_of(self, path: str) -> str:
         """The live name that a path belongs to: of those that it may belong to, the nearest that is there."""
-        return nearest(live_names(path, self._root_of(path)))
+        return nearest(live_names(path, self.root_of(path)))
 
     # -----------------------------------------------------------------------------------------------------------------
 
     def _open(self, place: Place) -> _Unknown | None:
         path = path_of(place)
         try:
-            file = files.open_log(path, self._root_of(path)) if isinstance(place, str) else place.duplicate()
+            file = files.open_log(path, self.root_of(path)) if isinstance(place, str) else place.duplicate()
         except SourceError as error:
             self._say_once(path, str(error))
             return None
@@ -194,7 +194,7 @@ class Adopter:
         if self._settled.get(_key(observed)) == (observed.size_bytes, observed.mtime_ns):
             file.close()
             return None
-        return _Unknown(file, observed, live_names(path, self._root_of(path)))
+        return _Unknown(file, observed, live_names(path, self.root_of(path)))
 
     def _adopt(self, found: _Unknown, candidates: list[Checkpoint]) -> Follower | None:
         observed = found.observed

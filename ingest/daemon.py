@@ -11,6 +11,7 @@ from ingest.lookout import Lookout
 from ingest.process import notify_systemd
 from ingest.service import HEARTBEAT_SECONDS, Service
 from ingest.telemetry import Telemetry
+from ingest.vitals import Vitals, watched
 from ingest.wake import Waker
 
 # What follows from many small commits is derived together.
@@ -38,6 +39,7 @@ class Daemon:
         self._trusted_at = 0.0  # monotonic: without another failure until then, the database is back
         self._derive_wanted = threading.Event()
         self._deriving: Future[None] = Future()
+        self._vitals = Vitals(0.0, service.waiting)  # until it runs
 
     def stop(self) -> None:
         """Ask the daemon to commit what it has read and to end. Safe in a signal handler."""
@@ -48,6 +50,12 @@ class Daemon:
 
     def run(self) -> None:
         """Run until `stop`. Raises Fenced when another instance took over, RadiologError when it cannot begin."""
+        with watched(self._service.waiting, self._telemetry) as self._vitals:
+            self._vitals.step("loop")
+            self._service.pipeline.committer.call(lambda: self._vitals.join("loop"))  # the loop waits for commits
+            self._run()
+
+    def _run(self) -> None:
         if not self._open():
             self._service.close()
             self._telemetry.stopped("asked to, before the database could be reached")
@@ -88,12 +96,15 @@ class Daemon:
         beat_at = 0.0
         while not self._stopping.is_set():
             now = time.monotonic()
+            self._vitals.step("loop")
             if self._deriving.done():
                 self._deriving.result()  # it ends only with us, or by a defect that must not stay hidden
             try:
                 if now >= beat_at:
                     self._service.heartbeat()
                     beat_at = now + HEARTBEAT_SECONDS
+                    if not self._failures:
+                        notify_systemd(f"STATUS={self._telemetry.summary(len(self._service.pipeline.followers))}")
                 more = self._lookout.look()
             except CheckpointMoved as error:
                 self._telemetry.checkpoint_moved(str(error))
@@ -105,6 +116,7 @@ class Daemon:
                 more = True
             else:
                 self._succeeded()
+            self._vitals.step("loop", HEARTBEAT_SECONDS)  # so long it waits at most
             self._lookout.wait(beat_at, more=more)
 
     def _drain(self) -> None:
@@ -137,6 +149,7 @@ class Daemon:
         seconds = delay_seconds(self._failures, random.random())  # noqa: S311 (jitter)
         self._telemetry.database_lost(str(error), seconds)
         notify_systemd(f"STATUS=database unavailable: {error}")
+        self._vitals.step("loop", seconds)
         self._stopping.wait(seconds)
         self._trusted_at = time.monotonic() + seconds
 
@@ -157,8 +170,10 @@ class Daemon:
     def _derive(self) -> None:
         """The bookkeeper's thread: after commits, and now and then for what another process left."""
         failures = 0
+        idle_seconds = self._sweep_interval_seconds * 5
         while not self._stopping.is_set():
-            self._derive_wanted.wait(self._sweep_interval_seconds * 5)
+            self._vitals.step("bookkeeper", idle_seconds)
+            self._derive_wanted.wait(idle_seconds)
             self._derive_wanted.clear()
             try:
                 self._telemetry.derived(self._service.bookkeeper.work_all())
@@ -169,5 +184,7 @@ class Daemon:
                 failures += 1
                 seconds = delay_seconds(failures, random.random())  # noqa: S311 (jitter)
                 self._telemetry.database_lost(str(error), seconds)
+                self._vitals.step("bookkeeper", seconds)
                 self._stopping.wait(seconds)
                 self._derive_wanted.set()
+        self._vitals.done("bookkeeper")

@@ -175,6 +175,7 @@ def _target(config: LoggingConfig) -> dict[str, Any]:
         "port": config.postgres_port,
         "user": config.postgres_user,
         "dbname": config.postgres_db,
+        **config.tls_options,
         **({"password": password} if password else {}),
     }
 
@@ -216,5 +217,10 @@ _NO_ANSWER = (
     ("Permission denied", "no permission for that socket"),
     ("No route to host", "no route to that host"),
     ("Network is unreachable", "the network is unreachable"),
+    ("certificate verify failed", "its certificate is not signed by whom POSTGRES_SSLROOTCERT says"),
+    ("does not match host name", "its certificate is for another host name"),
+    ("root certificate file", "the file of POSTGRES_SSLROOTCERT cannot be read"),
+    ("does not support SSL", "it speaks no TLS, which POSTGRES_SSLMODE asks for"),
+    ("SSL error", "TLS failed"),
     ("FATAL", "it refuses the connection; its own log says why"),
 )

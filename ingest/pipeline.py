@@ -185,7 +185,7 @@ class Pipeline:
             if len(self.followers) + len(self.waiting) >= self._settings.most_open:
                 return
             with contextlib.suppress(SourceError):
-                self.waiting[key] = files.PlainFile(path)
+                self.waiting[key] = files.PlainFile(path, self._adopter.root_of(path))
 
     def _let_go_of_waiting(self) -> None:
         for file in self.waiting.values():

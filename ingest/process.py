@@ -32,6 +32,7 @@ def notify_systemd(state: str) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        channel.settimeout(0)  # a systemd that does not listen holds nobody up
         try:
             channel.connect(address)
             channel.sendall(state.encode())

@@ -112,6 +112,10 @@ class Service:
         """Wait only a few seconds more for a database that does not answer. Safe in a signal handler."""
         self._supervisor.hurry()
 
+    def waiting(self) -> set[int]:
+        """The threads that wait for the database in calls that end in time."""
+        return self._supervisor.waiting()
+
     def close(self) -> None:
         """Give files, threads and connections back."""
         self.pipeline.close()

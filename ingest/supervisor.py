@@ -51,6 +51,12 @@ class Supervisor:
         """The process shall end: from `GRACE_SECONDS` on, no call is waited for. Safe in a signal handler."""
         self._end_at = min(self._end_at, self._monotonic() + GRACE_SECONDS)
 
+    def waiting(self) -> set[int]:
+        """The threads whose calls are not too old yet: they will go on, because such a call ends or is ended."""
+        now = self._monotonic()
+        with self._lock:
+            return {call.thread for call in self._calls if call.is_in_time(now)}
+
     @contextmanager
     def transaction(self, connection: Connection, patience: float = 1.0) -> Iterator[Cursor]:
         """A cursor for one transaction, which is committed at the end; each of its calls is watched.
@@ -118,6 +124,7 @@ class _Call:
 
     def __init__(self, own: socket.socket, timeout_seconds: float, monotonic: Callable[[], float]) -> None:
         self.socket = own
+        self.thread = threading.get_ident()
         self.cut_after_seconds: float | None = None
         self._timeout_seconds = timeout_seconds
         self._monotonic = monotonic
@@ -126,6 +133,10 @@ class _Call:
     def begin(self) -> None:
         """Another call of the same transaction begins."""
         self._began = self._monotonic()
+
+    def is_in_time(self, now: float) -> bool:
+        """Whether it may go on, or is about to be cut."""
+        return self.cut_after_seconds is None and now - self._began <= self._timeout_seconds + 2 * _LOOK_EVERY_SECONDS
 
     def cut_if_older(self, now: float, end_at: float) -> None:
         """Shut the socket when the call is too old, or the time for all calls is over."""

@@ -133,6 +133,11 @@ class Telemetry:
         hint = "normal for network file systems; RADIOLOG_POLLING=true stops waiting for them"
         self._say("warning", "events_missing", path=folder, message=message, hint=hint)
 
+    def summary(self, files: int) -> str:
+        """One line for `systemctl status`."""
+        lines, committed_at = self.counters.get("lines_total", 0), self.state.get("committed_at", "none yet")
+        return f"follows {files} files; {lines} lines stored since the start, the last commit: {committed_at}"
+
     def health(self) -> dict[str, Any]:
         """All counters, and how things are now."""
         return {**self.counters, **self.state}
@@ -158,6 +163,10 @@ class Telemetry:
     def database_back(self) -> None:
         """PostgreSQL takes rows again."""
         self._say("info", "database_available")
+
+    def hangs(self, parts: dict[str, list[str]]) -> None:
+        """Parts of the daemon have stopped getting on, and where they stand; systemd will end it."""
+        self._say("error", "hangs", parts=parts)
 
     def derived(self, entries: int) -> None:
         """The bookkeeper worked off its queue."""

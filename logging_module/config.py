@@ -18,6 +18,8 @@ Source: TypeAlias = Literal["default", "environment", ".env", "argument"]
 
 _PREFIX = "RADIOLOG_"
 _ENV_FILE = ".env"
+# Names another file instead of `.env`; the installed command does so. It must be readable where it exists.
+_ENV_FILE_VARIABLE = "RADIOLOG_ENV_FILE"
 
 
 def _split(value: object) -> object:
@@ -66,6 +68,8 @@ class LoggingConfig(BaseModel):
     postgres_user: str = EMBEDDED_USER
     postgres_password: SecretStr | None = None
     postgres_db: str = EMBEDDED_DATABASE
+    postgres_sslmode: Annotated[str | None, BeforeValidator(_lower)] = None
+    postgres_sslrootcert: str | None = None
 
     log_level: Annotated[str, BeforeValidator(_upper)] = "INFO"
     log_path: Folder = Path("/var/log/radio")
@@ -131,12 +135,13 @@ class LoggingConfig(BaseModel):
     def from_env(cls) -> "LoggingConfig":
         """Settings from the environment, else from `.env` in the working directory, else defaults.
 
-        An empty value means unset. `.env` is read literally: `${…}` is not expanded, as in systemd's EnvironmentFile.
+        RADIOLOG_ENV_FILE names another file than `.env`, which need not exist. An empty value means unset. The file is
+        read literally: `${…}` is not expanded, as in systemd's EnvironmentFile.
 
         Raises:
             ConfigurationError: a value has the wrong type (every wrong variable is named), or `.env` is unreadable.
         """
-        from_file = _read_env_file(Path(_ENV_FILE))
+        from_file = _read_env_file(Path(os.environ.get(_ENV_FILE_VARIABLE) or _ENV_FILE))
         values: dict[str, str] = {}
         sources: dict[str, Source] = {}
         for name in cls.model_fields:
@@ -192,9 +197,16 @@ class LoggingConfig(BaseModel):
             where: dict[str, Any] = {"query": {"host": self.postgres_host, "port": str(self.postgres_port)}}
         else:
             where = {"host": self.postgres_host, "port": self.postgres_port}
+        where["query"] = {**where.get("query", {}), **self.tls_options}
         return URL.create(
             "postgresql+psycopg2", username=self.postgres_user, password=password, database=self.postgres_db, **where
         )
+
+    @property
+    def tls_options(self) -> dict[str, str]:
+        """What is set of libpq's TLS options, by its names. The rest is libpq's: PGSSLCERT, PGSSLKEY and so on."""
+        options = {"sslmode": self.postgres_sslmode, "sslrootcert": self.postgres_sslrootcert}
+        return {name: value for name, value in options.items() if value is not None}
 
 
 def variable_name(attribute: str) -> str:
@@ -206,13 +218,16 @@ def variable_name(attribute: str) -> str:
 
 def unknown_variables() -> tuple[str, ...]:
     """Variables of the environment that begin with RADIOLOG_ and mean nothing: probably misspelt."""
-    known = {variable_name(name) for name in LoggingConfig.model_fields}
+    known = {variable_name(name) for name in LoggingConfig.model_fields} | {_ENV_FILE_VARIABLE}
     return tuple(sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known))
 
 
 def _read_env_file(path: Path) -> Mapping[str, str]:
-    if not path.is_file():
-        return {}
+    try:
+        if not path.is_file():
+            return {}
+    except OSError as error:  # in a folder that we may not enter
+        raise ConfigurationError((f"{path.absolute()} cannot be read: {error.strerror}",)) from None
     from dotenv import dotenv_values  # noqa: PLC0415 (needed only where there is a file)
 
     try:

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 UNPREFIXED = frozenset({
-    "postgres_host", "postgres_port", "postgres_user", "postgres_password", "postgres_db", "log_level", "log_path",
+    "postgres_host", "postgres_port", "postgres_user", "postgres_password", "postgres_db",
+    "postgres_sslmode", "postgres_sslrootcert", "log_level", "log_path",
     "log_file_max_bytes", "log_file_backup_count", "db_pool_size", "db_max_overflow", "db_pool_timeout",
     "db_pool_recycle", "play_history_retention_days", "error_log_retention_days", "metrics_retention_days", "debug",
 })  # fmt: skip
@@ -16,6 +17,7 @@ SECRETS = frozenset({"postgres_password", "discord_webhook_url", "slack_webhook_
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MIN_LEVELS = ("info", "warning", "error", "critical")  # DEBUG is never stored
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")  # libpq's
 PARSERS = ("json", "ffmpeg", "text")
 ALERTS = (
     "off_air",
@@ -117,6 +119,8 @@ _RULES: dict[str, Rule] = {
     "postgres_user": _name(63),
     "postgres_password": Rule(_is_secret, "any text"),
     "postgres_db": _name(63),
+    "postgres_sslmode": Rule(lambda value: value is None or value in SSL_MODES, "one of " + ", ".join(SSL_MODES)),
+    "postgres_sslrootcert": Rule(lambda value: value is None or _is_text(value), "a file of certificates, or system"),
     "log_level": _one_of(LOG_LEVELS),
     "log_path": _PATH,
     "log_file_max_bytes": _whole(1, 1 << 50, "bytes"),

@@ -94,6 +94,7 @@ class SystemKind:
     kind: str = "system"
     port: int = 5432
     user: str = "radio"
+    listen_on: str = ""
 
     @property
     def host(self) -> str:
@@ -111,9 +112,19 @@ class SystemKind:
         self.start()
 
     def start(self) -> None:
-        settings = {**FAST_SETTINGS, "listen_addresses": "", "unix_socket_directories": self.host}
+        settings = {**FAST_SETTINGS, "listen_addresses": self.listen_on, "unix_socket_directories": self.host}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        self._run("pg_ctl", "start", "-w", "-D", str(self.cluster), "-l", str(self.folder / "log"), "-o", options)
+        self._run(
+            "pg_ctl",
+            "start",
+            "-w",
+            "-D",
+            str(self.cluster),
+            "-l",
+            str(self.folder / "log"),
+            "-o",
+            f"{options} -p {self.port}",
+        )
 
     def stop(self, mode: embedded.StopMode = "fast") -> None:
         if (self.cluster / "postmaster.pid").exists():

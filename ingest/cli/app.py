@@ -9,6 +9,7 @@ from ingest.cli import (
     db,
     dead_letters,
     digest,
+    doctor,
     error_list,
     ledger,
     listing,
@@ -74,3 +75,4 @@ app.command()(notifying.notify)
 app.command()(cleanup.cleanup)
 app.command()(metrics.metrics)
 app.command()(reporting.demo)
+app.command()(doctor.doctor)

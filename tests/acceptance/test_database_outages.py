@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from daemon_kit import Lines, RunningDaemon, admin, backend_pids, disconnect, running
+from daemon_kit import Lines, RunningDaemon, admin, backend_pids, disconnect, paused, running
 from embedded_kit import needs_root
 from fault_proxy import Fault, FaultProxy
 from fix_postgres import Database, Server, reachable_folder
@@ -97,19 +97,6 @@ def all_connections_taken(database: Database) -> Iterator[None]:
             finally:
                 stop.set()
             taking.result()
-
-
-@contextmanager
-def paused(*pids: int) -> Iterator[None]:
-    """Stopped by SIGSTOP; what is still there afterwards goes on."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

@@ -11,6 +11,9 @@ from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
 from tailer_kit import Reader, open_below
 
+from ingest.errors import SourceError
+from ingest.files import open_log
+
 BANNER = lines_of(*(metric(0, part=part, note="x" * 80) for part in range(40)))  # well above 4 KiB, always the same
 
 
@@ -437,6 +440,27 @@ def test_a_file_that_came_and_went_while_the_database_was_away_is_read(database:
     ledger_holds(database)
     reader.close()
     assert open_below(folder) == []
+
+
+def test_no_link_out_of_the_folder_is_followed_while_the_database_is_away(
+    database: Database, folder: Path, tmp_path: Path
+) -> None:
+    """Neither a link to a file nor a folder that was swapped for a link; what was opened then would be read later."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a.log").write_text(lines_of(metric(1)))
+    reader = Reader(database, folder)
+    (folder / "link.log").symlink_to(outside / "a.log")
+    reader.pipeline.hold()
+    assert reader.pipeline.waiting == {}
+    (folder / "link.log").unlink()
+    (folder / "inner").symlink_to(outside)
+    with pytest.raises(SourceError, match="leads out of"):
+        open_log(str(folder / "inner" / "a.log"), str(folder))
+    reader.sync()
+    reader.settle()
+    assert values(database) == []
+    reader.close()
 
 
 def test_files_held_for_the_database_are_closed_when_they_are_still_there(database: Database, folder: Path) -> None:

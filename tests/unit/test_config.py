@@ -28,6 +28,8 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "POSTGRES_USER": ("alice", "alice"),
     "POSTGRES_PASSWORD": (PASSWORD, SecretStr(PASSWORD)),
     "POSTGRES_DB": ("station", "station"),
+    "POSTGRES_SSLMODE": ("Verify-Full", "verify-full"),
+    "POSTGRES_SSLROOTCERT": ("/etc/radiolog/ca.pem", "/etc/radiolog/ca.pem"),
     "LOG_LEVEL": ("debug", "DEBUG"),
     "LOG_PATH": ("/srv/log", Path("/srv/log")),
     "LOG_FILE_MAX_BYTES": ("1000", 1000),
@@ -83,6 +85,8 @@ WRONG: dict[str, tuple[str, ...]] = {
     "POSTGRES_PORT": ("0", "65536", "-1", "http", "5432.5", "5432 5433", "\uff11x"),
     "POSTGRES_USER": ("x" * 64, "a\nb"),
     "POSTGRES_DB": ("é" * 32, "a\x07b"),
+    "POSTGRES_SSLMODE": ("verify", "1"),
+    "POSTGRES_SSLROOTCERT": ("a\x1bb",),
     "LOG_LEVEL": ("LOUD", "warn", "10"),
     "LOG_FILE_MAX_BYTES": ("0", "-5", "100MB", "1e3x"),
     "LOG_FILE_BACKUP_COUNT": ("-1", "ten"),
@@ -409,3 +413,18 @@ def test_env_example_documents_every_variable_with_its_default() -> None:
     documented = {ATTRIBUTES[name]: value for name, value in shown.items() if value}
     assert values(LoggingConfig(**documented)) == values(LoggingConfig())
     assert text.isascii()
+
+
+def test_another_env_file_may_be_named_and_need_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("POSTGRES_DB=wrong\n")
+    (tmp_path / "settings").write_text("POSTGRES_USER=alice\n")
+    monkeypatch.setenv("RADIOLOG_ENV_FILE", str(tmp_path / "settings"))
+    assert (LoggingConfig.from_env().postgres_user, LoggingConfig.from_env().postgres_db) == ("alice", "radio_db")
+    assert unknown_variables() == ()
+    monkeypatch.setenv("RADIOLOG_ENV_FILE", str(tmp_path / "missing"))
+    assert LoggingConfig.from_env().postgres_user == "radio"
+
+
+def test_tls_options_are_part_of_the_url() -> None:
+    config = LoggingConfig(postgres_host="db", postgres_sslmode="verify-full", postgres_sslrootcert="/ca.pem")
+    assert dict(config.database_url.query) == {"sslmode": "verify-full", "sslrootcert": "/ca.pem"}

@@ -37,6 +37,7 @@ def test_every_command_is_in_the_changelog() -> None:
         "README.md",
         "docs/architecture.md",
         "docs/ffmpeg.md",
+        "docs/install.md",
         "docs/integration.md",
         "docs/log-format.md",
         "docs/notifications.md",
@@ -68,14 +69,14 @@ def test_the_page_of_settings_is_up_to_date() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for document in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+    for document in [ROOT / "README.md", ROOT / "SECURITY.md", *ROOT.glob("docs/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
 def test_every_test_that_a_document_names_exists() -> None:
     tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    for document in ROOT.glob("docs/*.md"):
+    for document in [ROOT / "SECURITY.md", *ROOT.glob("docs/*.md")]:
         for name in re.findall(r"`(test_[a-z0-9_]+)`", document.read_text(encoding="utf-8")):
             assert f"def {name}(" in tests, f"{document.name}: {name}"
 
@@ -90,6 +91,25 @@ def test_every_fault_has_a_test_or_a_reason_and_the_soaks_names_exist() -> None:
         assert "`test_" in proof or proof.startswith(("none ", "as ")), fault
         for name in re.findall(r"`([a-z_]+)`", " ".join(in_soak)):
             assert f"def {name}(" in soak or f'"{name}"' in soak or name.startswith("regrown_"), f"{fault}: {name}"
+
+
+def test_every_threat_has_a_test_and_each_kind_of_attacker_a_threat() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?!threat|---)(.*?) \| (A[1-6 A]*) \| (.+?) \| (.+) \|$", text, re.MULTILINE)
+    assert len(rows) > 12
+    for threat, _, _, tests in rows:
+        assert re.fullmatch(r"`test_\w+`(, `test_\w+`)*", tests), threat
+    assert {who for row in rows for who in row[1].split()} == {"A1", "A2", "A3", "A4", "A5", "A6"}
+
+
+def test_every_requirement_is_locked_by_its_hash() -> None:
+    for path in (ROOT / "requirements").glob("*.txt"):
+        text = path.read_text(encoding="utf-8")
+        packages = re.findall(r"^\S+==\S+.*(?:\n +.*)*", text, re.MULTILINE)
+        assert len(packages) > 20, path.name
+        for package in packages:
+            assert "--hash=sha256:" in package, package
+        assert "://" not in text, path.name
 
 
 def test_no_file_is_longer_than_it_should_be() -> None:
