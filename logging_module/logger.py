@@ -177,7 +177,7 @@ class RadioLogger:
         """Remove from the database what is past its retention, as `radiolog cleanup` does (docs/operations.md).
 
         Returns:
-            Rows removed by table: `{"play_history": n, "error_log": n, "system_metrics": n, …}`.
+            Rows removed by table: `{"play_history": n, "error_log": n, "system_metrics": n}`.
 
         Raises:
             RadiologError: the database cannot be reached or has no schema.
