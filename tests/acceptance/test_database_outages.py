@@ -42,7 +42,8 @@ def permission_revoked(database: Database) -> Iterator[None]:
     role = f"{database.name}_role"
     admin(
         database, f"CREATE ROLE {role}", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",
-        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}", f"REVOKE INSERT ON system_metrics FROM {role}",
+        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role}", f"REVOKE INSERT ON system_metrics FROM {role}",
         f"ALTER DATABASE {database.name} SET role = '{role}'", name=database.name,
     )  # fmt: skip
     disconnect(database)

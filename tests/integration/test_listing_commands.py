@@ -40,7 +40,7 @@ def evening(database: Database) -> Database:
     station.play(ago(110), ago(60), "NINA ", "Feeling Good", ended_by="next_track", errors=2)
     station.play(ago(60), ago(0.1), "Bonobo", "Kerala")
     station.heartbeats(ago(180), ago(0))
-    station.error(ago(119), "Broken pipe", category="network", occurrences=3)
+    station.error(ago(119.5), "Broken pipe", category="network", occurrences=3)
     station.error(ago(100), "Broken pipe", "critical", service="ffmpeg")
     station.error(ago(90), "slow", "warning")
     station.error(ago(80), "chatter", "info")
