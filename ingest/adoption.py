@@ -186,7 +186,10 @@ class Adopter:
     def _open(self, place: Place) -> _Unknown | None:
         path = path_of(place)
         try:
-            file = files.open_log(path, self.root_of(path)) if isinstance(place, str) else place.duplicate()
+            if isinstance(place, str):
+                file = files.open_log(path, self.root_of(path))
+            else:
+                file = files.unpacking(place.duplicate())
         except SourceError as error:
             self._say_once(path, str(error))
             return None

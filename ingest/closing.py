@@ -109,7 +109,12 @@ class Closing:
         finally:
             follower.file.close()
         self._telemetry.file_replaced(follower.path, follower.checkpoint.generation, step.reason, found.lost_bytes)
-        self._bury(found.burials)
+        try:
+            self._bury(found.burials)
+        except BaseException:
+            for adopted in found.followers:
+                adopted.file.close()
+            raise
         return found.followers
 
     def bury(self, seen: Collection[Key]) -> None:

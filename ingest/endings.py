@@ -111,7 +111,7 @@ class Endings:
         known = self._store.load(follower.checkpoint.generation)
         file = follower.file
         observed = file.observe()
-        if known.boot_id == self._store.boot_id or known.compression:
+        if known.boot_id == self._store.boot_id or not isinstance(file, files.PlainFile):
             return None
         ladder = self._store.ladder(known.generation)
         appended = observed.mtime_ns > boot_time_ns()
@@ -120,4 +120,4 @@ class Endings:
             return None
         checkpoint = self._store.succeed(known, position_at(file.read, offset))
         self._telemetry.file_shortened(file.path, known.generation, known.offset, offset)
-        return self._adopter.follower(files.open_log(follower.path), checkpoint, known.family)
+        return self._adopter.follower(file.duplicate(), checkpoint, known.family)

@@ -118,7 +118,12 @@ class PlainFile:
 
 def open_log(path: str, root: str | None = None) -> LogFile:
     """Open a log file for reading, archives by their name. Raises SourceError."""
-    plain, kind = PlainFile(path, root), compression_of(path)
+    return unpacking(PlainFile(path, root))
+
+
+def unpacking(plain: PlainFile) -> LogFile:
+    """An open file as its content is read: what has an archive's name is unpacked."""
+    kind = compression_of(plain.path)
     return Archive(plain, kind) if kind else plain
 
 

@@ -1,6 +1,6 @@
 """What to do with a file that is seen: a decision from the checkpoint, the file's facts and a few of its bytes.
 
-    decide(checkpoint, observed, boot_id, before)  for a file whose FileId is known
+    decide(checkpoint, observed, before)  for a file whose FileId is known
     recognise(candidates, evidence)                for a file whose FileId is not: a copy, an archive, or new
 
 No I/O: the caller reads the windows that are asked for. The rules and the faults behind them are in

@@ -133,14 +133,17 @@ class Pipeline:
                 unknown.append(path)
         originals = {self._adopter.family_of(path) for path in unknown}.difference(unknown)
         # A copy is judged together with what it may be a copy of.
-        self._adopt([*unknown, *(path for path in originals if self._is_unknown(path))])
+        self._adopt([*unknown, *self._unknown(originals)])
         return keys
 
-    def _is_unknown(self, place: Place) -> bool:
-        if not isinstance(place, str):
-            return True
-        key = files.inode_key(place)
-        return key is not None and key not in self.followers
+    def _unknown(self, places: Iterable[Place]) -> Iterator[Place]:
+        """Those that nobody follows; of several names of one file the first."""
+        seen = set()
+        for place in places:
+            key = files.inode_key(place) if isinstance(place, str) else None
+            if not isinstance(place, str) or (key is not None and key not in self.followers and key not in seen):
+                yield place
+            seen.add(key)
 
     @property
     def left_out(self) -> bool:
@@ -153,10 +156,13 @@ class Pipeline:
         return self._tree.folders
 
     def _unfollowed(self) -> Iterator[Found]:
-        """Files that nobody follows, though something may be to be read of them."""
+        """Files that nobody follows, though something may be to be read of them; of several names the first."""
+        seen = set()
         for found in self._tree.look():
-            if found.key not in self.followers and not self._adopter.is_settled(found.key, files.stamp_of(found.path)):
+            known = found.key in seen or found.key in self.followers
+            if not known and not self._adopter.is_settled(found.key, files.stamp_of(found.path)):
                 yield found
+            seen.add(found.key)
 
     def _adopt(self, paths: list[str], removed: list[files.PlainFile] | None = None) -> None:
         """Begin to read what is to be read of some paths, and of files that no name leads to any more.
@@ -171,7 +177,7 @@ class Pipeline:
         for group in families_together([*self._room.choose(paths), *(removed or [])]):
             self._read_some(begun)
             self.committer.flush()
-            begun = self._begin(self._adopted([place for place in group if self._is_unknown(place)]))
+            begun = self._begin(self._adopted(list(self._unknown(group))))
 
     def _adopted(self, places: list[Place]) -> list[Follower]:
         held = held_by(self.followers.values())
