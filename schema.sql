@@ -208,6 +208,7 @@ ALTER TABLE stream_sessions  -- of databases made before these columns
     ADD COLUMN IF NOT EXISTS stall_seconds DOUBLE PRECISION NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS first_out_time_seconds DOUBLE PRECISION;
 CREATE INDEX IF NOT EXISTS idx_stream_sessions_started ON stream_sessions (station, started_at);
+CREATE INDEX IF NOT EXISTS idx_stream_sessions_progress ON stream_sessions (station, last_progress_at);
 
 -- ------------------------------------------------------------------------------------------------ ingest
 

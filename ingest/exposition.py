@@ -86,10 +86,8 @@ class HealthCollector(Collector):
                     [(name, uptime) for name, (uptime, _) in today.items()])  # fmt: skip
         yield gauge("radio_station_coverage_today_ratio", "Share of today of which anything is known.",
                     [(name, coverage) for name, (_, coverage) in today.items()])  # fmt: skip
-        sessions = CounterMetricFamily("radio_encoder_sessions", "FFmpeg processes seen.", labels=["station"])
-        for row in stations:
-            sessions.add_metric([row["station"]], row["sessions"])
-        yield sessions
+        # No counter: retention removes sessions, and a counter that falls looks like a restart.
+        yield gauge("radio_encoder_starts_last_hour", "FFmpeg processes begun within the last hour.", each("starts"))
 
 
 def _instances(live: list[dict[str, Any]], *, known: bool) -> Iterator[Metric]:

@@ -133,17 +133,22 @@ class Pipeline:
                 unknown.append(path)
         originals = {self._adopter.family_of(path) for path in unknown}.difference(unknown)
         # A copy is judged together with what it may be a copy of.
-        self._adopt([*unknown, *self._unknown(originals)])
+        self._adopt([*unknown, *(path for path in originals if self._is_new(path))])
         return keys
+
+    def _is_new(self, path: str) -> bool:
+        key = files.inode_key(path)
+        return key is not None and key not in self.followers
 
     def _unknown(self, places: Iterable[Place]) -> Iterator[Place]:
         """Those that nobody follows; of several names of one file the first."""
         seen = set()
         for place in places:
-            key = files.inode_key(place) if isinstance(place, str) else None
-            if not isinstance(place, str) or (key is not None and key not in self.followers and key not in seen):
+            if not isinstance(place, str):
                 yield place
-            seen.add(key)
+            elif self._is_new(place) and (key := files.inode_key(place)) not in seen:
+                seen.add(key)
+                yield place
 
     @property
     def left_out(self) -> bool:

@@ -80,7 +80,7 @@ def apply(connection: Connection) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '60s'")  # another installer may be at work
-            cursor.execute((files("ingest") / "schema.sql").read_text(encoding="utf-8"))  # it holds BEGIN and COMMIT
+            install(cursor)
         connection.commit()
     except psycopg2.Error as error:
         if not connection.closed:

@@ -1,4 +1,4 @@
--- Facts for alerts, all about the present: nothing here looks further back than a day, or at a metric older than minutes.
+-- Facts for alerts, all about the present: nothing here looks further back than a week, or at a metric older than minutes.
 -- Starts, stalls and speeds whose time is only estimated raise nothing: an old log that is copied here would look new.
 
 -- name: take_turn
@@ -9,15 +9,15 @@ SELECT pg_try_advisory_xact_lock(7240151803605)
 -- name: stations
 SELECT s.name AS station,
        EXISTS (SELECT FROM maintenance_windows m WHERE m.station = s.name AND now() >= m.from_time AND now() < m.to_time) AS maintained,
-       e.sign_at AS encoder_sign_at, e.restarts, e.first_restart_at, l.cause, p.playing_until, v.speed, v.samples, t.stalled_at
+       e.sign_at AS encoder_sign_at, b.restarts, b.first_restart_at, l.cause, p.playing_until, v.speed, v.samples, t.stalled_at
 FROM stations s
 LEFT JOIN LATERAL (
-    SELECT max(x.last_progress_at) FILTER (WHERE x.last_progress_at > now() - interval '7 days') AS sign_at,
-           count(*) FILTER (WHERE x.started_at > now() - interval '10 minutes'
-                            AND x.time_quality IN ('exact', 'zoneless', 'arrival')) AS restarts,
-           min(x.started_at) FILTER (WHERE x.started_at > now() - interval '10 minutes'
-                                     AND x.time_quality IN ('exact', 'zoneless', 'arrival')) AS first_restart_at
-    FROM stream_sessions x WHERE x.station = s.name) e ON true
+    SELECT max(x.last_progress_at) AS sign_at FROM stream_sessions x
+    WHERE x.station = s.name AND x.last_progress_at > now() - interval '7 days') e ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS restarts, min(x.started_at) AS first_restart_at FROM stream_sessions x
+    WHERE x.station = s.name AND x.started_at > now() - interval '10 minutes'
+      AND x.time_quality IN ('exact', 'zoneless', 'arrival')) b ON true
 LEFT JOIN LATERAL (
     SELECT x.cause FROM stream_sessions x WHERE x.station = s.name AND x.ended_at > now() - interval '1 day'
     ORDER BY x.ended_at DESC LIMIT 1) l ON true

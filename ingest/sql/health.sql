@@ -5,14 +5,16 @@
 -- believed in. encoder_speed: how fast it went in the last two minutes; 1 is real time.
 -- name: stations
 SELECT s.name AS station, extract(epoch FROM coalesce(e.progress_at, p.believed_until))::float8 AS sign_at,
-       extract(epoch FROM p.started_at)::float8 AS play_started_at, e.sessions,
+       extract(epoch FROM p.started_at)::float8 AS play_started_at, b.starts,
        least(greatest(v.speed, -1e15), 1e15)::float8 AS encoder_speed,
        EXISTS (SELECT FROM maintenance_windows m WHERE m.station = s.name AND now() >= m.from_time AND now() < m.to_time) AS is_maintained
 FROM stations s
 LEFT JOIN LATERAL (
-    SELECT max(x.last_progress_at) FILTER (WHERE x.last_progress_at > now() - interval '7 days') AS progress_at,
-           count(*) AS sessions
-    FROM stream_sessions x WHERE x.station = s.name) e ON true
+    SELECT max(x.last_progress_at) AS progress_at FROM stream_sessions x
+    WHERE x.station = s.name AND x.last_progress_at > now() - interval '7 days') e ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS starts FROM stream_sessions x
+    WHERE x.station = s.name AND x.started_at > now() - interval '1 hour') b ON true
 LEFT JOIN LATERAL (
     SELECT x.started_at,
            coalesce(x.ended_at, x.started_at + make_interval(secs => least(coalesce(x.expected_duration_seconds, 900), 1e6) + 60)) AS believed_until

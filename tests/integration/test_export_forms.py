@@ -181,3 +181,17 @@ def test_royalties_of_last_month(database: Database, tmp_path: Path) -> None:
         export_royalties(database.config, start=NOW + timedelta(days=1), end=NOW + timedelta(days=2),
                          output_dir=tmp_path / "none", now=lambda: NOW)  # fmt: skip
     assert not (tmp_path / "none").exists()
+
+
+def test_listeners_of_several_sources_are_summed(database: Database, tmp_path: Path) -> None:
+    """They never count at the same instant."""
+    station, begin = royalty_station(), datetime(2026, 10, 5, 8, tzinfo=UTC)
+    for minute, viewers in ((0, 100), (3, 200), (25, 300)):
+        station.metric(begin + timedelta(minutes=minute, seconds=1), "listeners", viewers, service="youtube")
+    with closing(database.connect()) as connection:
+        station.store(connection)
+
+    (path,) = export_royalties(database.config, station="Radio 1|^", output_dir=tmp_path, now=lambda: NOW)
+
+    performances = [line.rsplit("|", 1)[1] for line in path.read_text(encoding="utf-8").split("\n")[1:3]]
+    assert performances == ["165", "330"]

@@ -61,7 +61,7 @@ def station(database: Database) -> Database:
     now = datetime.now(UTC)
     on_air = Station("Nightdrive FM")
     on_air.play(now - timedelta(minutes=50), None)
-    on_air.session(now - timedelta(hours=1), None, last_progress_at=now, progress_count=5)
+    on_air.session(now - timedelta(minutes=50), None, last_progress_at=now, progress_count=5)
     for number in range(6):
         on_air.metric(now - timedelta(seconds=10 * number), "ffmpeg_current_speed", 0.98)
     silent = Station("silent")
@@ -89,7 +89,7 @@ def test_files_and_stations_are_told(station: Database) -> None:
     assert value(text, "radio_station_on_air", station="Nightdrive FM") == 1
     assert value(text, "radio_station_on_air", station="silent") == 0
     assert value(text, "radio_encoder_speed_ratio", station="Nightdrive FM") == pytest.approx(0.98)
-    assert value(text, "radio_encoder_sessions_total", station="Nightdrive FM") == 1
+    assert value(text, "radio_encoder_starts_last_hour", station="Nightdrive FM") == 1
     assert 0 <= value(text, "radio_station_uptime_today_ratio", station="Nightdrive FM") <= 1
     status = json.loads(finished(station.config, "status", "--json").stdout)
     assert status["lag_bytes"] == len("not stored yet\n")
