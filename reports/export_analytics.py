@@ -180,6 +180,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return arguments.run(work)
 
 
+def _warn(sentence: str) -> None:
+    sys.stderr.write(f"warning: {sentence}\n")
+
+
 def export_as_asked(  # noqa: PLR0913 (one argument a flag of the command)
     config: LoggingConfig, *, days: float | None, start: datetime | None, end: datetime | None, station: str | None,
     output_dir: Path, include_errors: bool, include_metrics: bool, format_: str, excel: bool, preset: str | None,
@@ -193,7 +197,9 @@ def export_as_asked(  # noqa: PLR0913 (one argument a flag of the command)
     if preset is not None:
         if include_errors or include_metrics or excel or format_ != "csv":
             raise ConfigurationError("--preset royalty has a form of its own: no --include-…, --format or --excel")
-        return export_royalties(config, days=days, start=start, end=end, station=station, output_dir=output_dir)
+        return export_royalties(
+            config, days=days, start=start, end=end, station=station, output_dir=output_dir, warn=_warn
+        )
     with export_bar() as show:
         return export(
             config, days=7 if days is None else days, start=start, end=end, station=station, output_dir=output_dir,

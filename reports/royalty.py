@@ -17,7 +17,7 @@ from reports.window import Window, as_instant, local_date
 def export_royalties(
     config: LoggingConfig, *, days: float | None = None, start: datetime | date | None = None,
     end: datetime | date | None = None, station: str | None = None, output_dir: Path | str,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] = utc_now, warn: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:  # fmt: skip
     """Write the performances of a window by track; without a range, of the calendar month before this one.
 
@@ -29,6 +29,7 @@ def export_royalties(
         station: None: all stations, each with lines of its own.
         output_dir: made where it is missing.
         now: the present; tests give another.
+        warn: told where the window reaches back behind what is kept, so that figures may be too low.
 
     Returns:
         The file: `STATIONddmmyyyy-ddmmyyyy_A.txt`, the days inclusive.
@@ -55,4 +56,10 @@ def export_royalties(
         with OutputFolder(Path(output_dir)) as output:
             target = output.create(f"{short}{first:%d%m%Y}-{last:%d%m%Y}_A.txt")
             analytics.copy_royalties(window, station, target)
+    kept_from = present - timedelta(days=config.metrics_retention_days)
+    if window.start < kept_from:
+        warn(
+            f"listener counts are kept for {config.metrics_retention_days} days (METRICS_RETENTION_DAYS): performances "
+            f"of plays before {local_date(kept_from, zone)} may be too low"
+        )
     return output.paths

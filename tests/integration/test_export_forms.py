@@ -195,3 +195,18 @@ def test_listeners_of_several_sources_are_summed(database: Database, tmp_path: P
 
     performances = [line.rsplit("|", 1)[1] for line in path.read_text(encoding="utf-8").split("\n")[1:3]]
     assert performances == ["165", "330"]
+
+
+@pytest.mark.parametrize(("retention_days", "warned"), [(30, True), (62, False)])
+def test_counts_that_retention_may_have_removed_are_named(
+    database: Database, tmp_path: Path, retention_days: int, warned: bool
+) -> None:
+    """The report of October on 15 November: its first half is older than thirty days."""
+    with closing(database.connect()) as connection:
+        royalty_station().store(connection)
+    config, said = database.config.model_copy(update={"metrics_retention_days": retention_days}), list[str]()
+
+    export_royalties(config, output_dir=tmp_path, now=lambda: datetime(2026, 11, 15, tzinfo=UTC), warn=said.append)
+
+    assert len(said) == warned
+    assert all("30 days" in sentence and "2026-10-16" in sentence for sentence in said)
