@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from reports.reader import Reader, Row
@@ -161,8 +161,10 @@ def read_uptime(
     end = min(window.end, now)
     if window.start >= end:
         return Uptime()
+    around = timedelta(seconds=rules.evidence_seconds)
     parameters: dict[str, Any] = {
         "station": station, "from_time": window.start, "to_time": end, "now": now, "zone": zone,
+        "evidence_from": window.start - around, "evidence_to": end + around,
         "gap_seconds": rules.gap_seconds, "max_open_seconds": rules.max_open_seconds,
         "evidence_seconds": rules.evidence_seconds, "flap_seconds": rules.flap_seconds,
     }  # fmt: skip

@@ -109,39 +109,45 @@ ORDER BY shortest_seconds, play_count DESC, station, track_key
 LIMIT %(limit)s
 
 -- Listeners at the first and at the last count within each play, summed over the plays of a track. A count belongs to the
--- play that started last before it. Parameters: metrics (names that count listeners), max_open_seconds, limit.
+-- play that started last before it; counts of one moment are summed. Station by station, so that no name is compared for
+-- each count. Parameters: metrics (names that count listeners), max_open_seconds, limit.
 -- name: listener_retention
-WITH counts AS (
-    SELECT station, timestamp AS at, round(least(greatest(sum(metric_value), -1e15), 1e15), 6) AS listeners FROM system_metrics
-    WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND metric_name = ANY(%(metrics)s)
-      AND (%(station)s::text IS NULL OR station = %(station)s)
-    GROUP BY station, timestamp
-), plays AS (
-    SELECT station, track_key, artist, title, started_at,
-           row_number() OVER line AS number, coalesce(ended_at, least(
-               lead(started_at) OVER line, started_at + make_interval(secs => %(max_open_seconds)s))) AS ended_at
-    FROM play_history
-    WHERE started_at >= %(from_time)s AND started_at < %(to_time)s AND (%(station)s::text IS NULL OR station = %(station)s)
-      AND station IN (SELECT station FROM counts)
-    WINDOW line AS (PARTITION BY station ORDER BY started_at, id)
-), placed AS (
-    SELECT station, at, listeners, count(*) FILTER (WHERE listeners IS NULL) OVER (
-               PARTITION BY station ORDER BY at, listeners IS NOT NULL) AS number
-    FROM (SELECT station, at, listeners FROM counts UNION ALL SELECT station, started_at, NULL FROM plays) both_kinds
-), bounds AS (
-    SELECT p.station, p.number, min(c.at) AS first_at, max(c.at) AS last_at
-    FROM placed c JOIN plays p ON p.station = c.station AND p.number = c.number
-    WHERE c.listeners IS NOT NULL AND c.at < p.ended_at
-    GROUP BY p.station, p.number
-), heard AS (
-    SELECT p.track_key, p.artist, p.title, p.started_at, f.listeners AS first_count, l.listeners AS last_count
-    FROM bounds b JOIN plays p USING (station, number)
-    JOIN counts f ON f.station = b.station AND f.at = b.first_at JOIN counts l ON l.station = b.station AND l.at = b.last_at
-)
 SELECT (array_agg(artist ORDER BY started_at DESC))[1] AS artist, (array_agg(title ORDER BY started_at DESC))[1] AS title,
        count(*) AS play_count, avg(first_count)::float8 AS listeners_at_start, avg(last_count)::float8 AS listeners_at_end,
        coalesce(100.0 * sum(last_count) / nullif(sum(first_count), 0), 0)::float8 AS retention_percent
-FROM heard
+FROM stations s CROSS JOIN LATERAL (
+    WITH plays AS MATERIALIZED (
+        SELECT track_key, artist, title, started_at, row_number() OVER line AS number,
+               coalesce(ended_at, least(lead(started_at) OVER line, started_at + make_interval(secs => %(max_open_seconds)s))) AS ended_at
+        FROM play_history
+        WHERE station = s.name AND started_at >= %(from_time)s AND started_at < %(to_time)s
+        WINDOW line AS (ORDER BY started_at, id)
+    ), placed AS (
+        SELECT at, listeners, count(*) FILTER (WHERE listeners IS NULL) OVER (
+                   ORDER BY at, listeners IS NOT NULL ROWS UNBOUNDED PRECEDING) AS number
+        FROM (
+            SELECT timestamp AS at, sum(metric_value) AS listeners FROM system_metrics
+            WHERE station = s.name AND timestamp >= %(from_time)s AND timestamp < %(to_time)s AND metric_name = ANY(%(metrics)s)
+            GROUP BY timestamp
+            UNION ALL
+            SELECT started_at, NULL FROM plays
+        ) both_kinds
+    ), heard AS (
+        SELECT number, array_agg(listeners ORDER BY at) AS counts
+        FROM placed c JOIN plays p USING (number)
+        WHERE c.listeners IS NOT NULL AND c.at < p.ended_at
+        GROUP BY number
+    )
+    SELECT p.track_key, p.artist, p.title, p.started_at,
+           round(least(greatest(h.counts[1], -1e15), 1e15), 6) AS first_count,
+           round(least(greatest(h.counts[cardinality(h.counts)], -1e15), 1e15), 6) AS last_count
+    FROM heard h JOIN plays p USING (number)
+    OFFSET 0
+) heard
+WHERE (%(station)s::text IS NULL OR s.name = %(station)s) AND EXISTS (
+    SELECT FROM system_metrics m
+    WHERE m.station = s.name AND m.timestamp >= %(from_time)s AND m.timestamp < %(to_time)s AND m.metric_name = ANY(%(metrics)s)
+    OFFSET 0)
 GROUP BY track_key
 ORDER BY retention_percent DESC, play_count DESC, track_key
 LIMIT %(limit)s

@@ -1,6 +1,7 @@
 -- Playout uptime (docs/uptime.md): what was on air, off air, planned off, or not known, per station.
 -- Parameters: station (NULL: all), from_time, to_time (not behind now), now, zone, gap_seconds, max_open_seconds,
--- evidence_seconds, flap_seconds. Every span is half-open. Seconds are exact sums of microseconds until the last cast.
+-- evidence_seconds, flap_seconds; evidence_from, evidence_to (the window and evidence_seconds around it). Every span is
+-- half-open. Seconds are exact sums of microseconds until the last cast.
 
 -- One pass; three kinds of rows:
 --   total   (station, state, seconds)                              the window
@@ -41,24 +42,27 @@ WITH RECURSIVE walk AS (
         ON e.station = s.station AND e.first_progress_at <= e.last_progress_at AND e.last_progress_at >= s.look_back
        AND e.first_progress_at < s.to_time AND e.time_quality IN ('exact', 'zoneless', 'arrival')
     GROUP BY s.station
-), plays AS (
-    -- station by station, so that only the rows of the window are touched, however long the history
-    SELECT s.station, p.*
+), plays AS MATERIALIZED (
+    -- Station by station, so that only the rows of the window are touched, however long the history. What a line said of an
+    -- end stands, and covers; the others are few, and looked at one by one.
+    SELECT s.station, p.mr, p.others
     FROM stage s CROSS JOIN LATERAL (
-        SELECT q.started_at, q.ended_at, q.ended_by, q.expected_duration_seconds AS expected,
-               coalesce(q.ended_at - q.started_at <= interval '24 hours' AND q.ended_by NOT IN ('duration', 'max_open'), false)
-                   AS stands
-        FROM play_history q
-        WHERE q.station = s.station AND q.started_at >= s.look_back AND q.started_at < %(to_time)s
-          AND q.started_at <= %(now)s::timestamptz + interval '2 minutes' AND q.time_quality <> 'unknown'
-        OFFSET 0
+        SELECT range_agg(tstzrange(q.started_at, q.stop_at)) FILTER (WHERE q.stands AND q.stop_at > q.started_at) AS mr,
+               array_agg(q.id) FILTER (WHERE NOT q.stands) AS others
+        FROM (
+            SELECT id, started_at, least(ended_at, %(now)s::timestamptz) AS stop_at,
+                   coalesce(ended_at - started_at <= interval '24 hours' AND ended_by NOT IN ('duration', 'max_open'), false)
+                       AS stands
+            FROM play_history
+            WHERE station = s.station AND started_at >= s.look_back AND started_at < %(to_time)s
+              AND started_at <= %(now)s::timestamptz + interval '2 minutes' AND time_quality <> 'unknown'
+            OFFSET 0
+        ) q
     ) p
 ), ended AS (
-    -- What a line said of the end stands. An end that only follows from a length gives way to the encoder's heartbeats.
-    -- The last play, still open: its heartbeats (up to now when the last is fresh), else its length, else max_open.
-    SELECT station, started_at, ended_by, false AS has_beat, ended_at FROM plays WHERE stands
-    UNION ALL
-    SELECT p.station, p.started_at, p.ended_by, beat.last_at IS NOT NULL, CASE
+    -- An end that only follows from a length gives way to the encoder's heartbeats. The last play, still open: its heartbeats
+    -- (up to now when the last is fresh), else its length, else max_open.
+    SELECT p.station, p.started_at, beat.last_at IS NOT NULL AS has_beat, CASE
                WHEN p.ended_at IS NOT NULL AND p.ended_by IN ('duration', 'max_open') AND beat.last_at IS NOT NULL
                    THEN least(greatest(p.ended_at, beat.last_at),
                               (SELECT min(n.started_at) FROM play_history n WHERE n.station = p.station
@@ -66,8 +70,9 @@ WITH RECURSIVE walk AS (
                WHEN p.ended_at IS NOT NULL THEN p.ended_at
                WHEN beat.last_at > %(now)s::timestamptz - interval '60 seconds' THEN %(now)s
                WHEN beat.last_at IS NOT NULL THEN beat.last_at
-               ELSE p.started_at + make_interval(secs => coalesce(p.expected, %(max_open_seconds)s)) END
-    FROM plays p
+               ELSE p.started_at + make_interval(secs => coalesce(p.expected_duration_seconds, %(max_open_seconds)s))
+           END AS ended_at
+    FROM plays o JOIN play_history p ON p.id = ANY(o.others)
     LEFT JOIN LATERAL (
         SELECT upper(r) - make_interval(secs => %(gap_seconds)s) AS last_at
         FROM beats b, unnest(b.mr) r
@@ -78,13 +83,16 @@ WITH RECURSIVE walk AS (
                    ELSE r @> p.ended_at END
         ORDER BY r LIMIT 1
     ) beat ON true
-    WHERE NOT p.stands
 ), believed AS (
     -- A play of more than a day that no heartbeat supports is a wrong clock, not a play.
-    SELECT station, started_at, ended_by, least(ended_at, %(now)s::timestamptz) AS ended_at FROM ended
+    SELECT station, started_at, least(ended_at, %(now)s::timestamptz) AS ended_at FROM ended
     WHERE has_beat OR ended_at - started_at <= interval '24 hours'
 ), covered AS (
-    SELECT station, range_agg(tstzrange(started_at, ended_at)) AS mr FROM believed WHERE ended_at > started_at GROUP BY station
+    SELECT station, range_agg(mr) AS mr FROM (
+        SELECT station, mr FROM plays
+        UNION ALL
+        SELECT station, tstzmultirange(tstzrange(started_at, ended_at)) FROM believed WHERE ended_at > started_at
+    ) parts GROUP BY station
 ), service AS (
     SELECT s.*, p.mr AS planned_mr, tstzmultirange(s.span) - p.mr AS mr, coalesce(c.mr, '{}') AS covered_mr
     FROM stage s JOIN planned p USING (station) LEFT JOIN covered c USING (station)
@@ -134,8 +142,7 @@ WITH RECURSIVE walk AS (
             SELECT m.timestamp FROM system_metrics m
             WHERE m.timestamp BETWEEN w.a AND w.b AND m.station = g.station AND m.time_quality IN ('exact', 'zoneless', 'arrival')
               -- follows from the line before it; here the planner sees which partitions it needs
-              AND m.timestamp >= %(from_time)s::timestamptz - make_interval(secs => %(evidence_seconds)s)
-              AND m.timestamp <= %(to_time)s::timestamptz + make_interval(secs => %(evidence_seconds)s)
+              AND m.timestamp BETWEEN %(evidence_from)s AND %(evidence_to)s
         ) line GROUP BY date_bin('1 minute', at, 'epoch'::timestamptz)
         UNION ALL
         SELECT coalesce(s.first_progress_at, s.started_at, s.ended_at), coalesce(s.ended_at, s.last_progress_at, s.started_at)
