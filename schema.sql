@@ -154,7 +154,7 @@ CREATE TABLE IF NOT EXISTS system_metrics (
 ) PARTITION BY RANGE (timestamp);
 -- autosummarize: without it the newest part of the table is read whole for every question.
 CREATE INDEX IF NOT EXISTS idx_system_metrics_timestamp ON system_metrics
-    USING brin (timestamp) WITH (pages_per_range = 32, autosummarize = on);
+    USING brin (timestamp) WITH (pages_per_range = 8, autosummarize = on);
 -- Who listened while a track ran is asked by the minute, over weeks; reports.figures.base knows the same names.
 CREATE INDEX IF NOT EXISTS idx_system_metrics_listeners ON system_metrics (station, timestamp) INCLUDE (metric_value)
     WHERE metric_name IN ('listeners', 'listener_count', 'listeners_total', 'viewers', 'viewer_count', 'concurrent_viewers');
@@ -821,6 +821,25 @@ CREATE OR REPLACE VIEW current_playing AS
       AND (started_at + make_interval(secs => coalesce(expected_duration_seconds, 900) + 60) > now()
            OR EXISTS (SELECT FROM stream_sessions s WHERE s.station = latest.station AND s.end_kind = 'running'
                       AND s.last_progress_at > now() - interval '2 minutes'));
+
+-- When each station was last heard of: by the last progress of its encoder, if there was one this week; else by its last play,
+-- up to the moment to which that is believed in. maintenance_until: of the window that runs now; null: none.
+CREATE OR REPLACE VIEW station_signs AS
+    SELECT s.name AS station, s.time_zone, e.progress_at AS encoder_progress_at, p.started_at AS play_started_at,
+           coalesce(e.progress_at, p.believed_until) AS last_sign_at, m.to_time AS maintenance_until
+    FROM stations s
+    LEFT JOIN LATERAL (
+        SELECT max(x.last_progress_at) AS progress_at FROM stream_sessions x
+        WHERE x.station = s.name AND x.last_progress_at > now() - interval '7 days') e ON true
+    LEFT JOIN LATERAL (
+        SELECT x.started_at,
+               coalesce(x.ended_at, x.started_at + make_interval(secs => least(coalesce(x.expected_duration_seconds, 900), 1e6) + 60)) AS believed_until
+        FROM play_history x
+        WHERE x.station = s.name AND x.started_at <= now() + interval '2 minutes' AND x.time_quality <> 'unknown'
+        ORDER BY x.started_at DESC, x.id DESC LIMIT 1) p ON true
+    LEFT JOIN LATERAL (
+        SELECT max(x.to_time) AS to_time FROM maintenance_windows x
+        WHERE x.station = s.name AND now() >= x.from_time AND now() < x.to_time) m ON true;
 
 -- The restart chain: each session of a service with what came after it. A run is a session with progress and the attempts
 -- behind it that made none. continued: the same process went on in another file (copytruncate). A session whose file was

@@ -58,8 +58,7 @@ def limits_of(config: LoggingConfig, folders: Sequence[str], host: str) -> Limit
         host: this machine.
     """
     own = (str(data_folder(config.data_dir)),) if config.embedded else ()
-    silence_seconds = max(config.off_air_seconds, 3 * config.progress_interval_seconds)  # samples come that seldom
-    return Limits(config.alerts, silence_seconds, config.disk_free_percent, (*folders, *own), host)
+    return Limits(config.alerts, config.silence_seconds, config.disk_free_percent, (*folders, *own), host)
 
 
 class Alerting:
@@ -164,10 +163,10 @@ def of_station(row: dict[str, Any], limits: Limits, now: datetime, *, judged: bo
         now: the present.
         judged: whether the facts tell of the present.
     """
-    station, sign_at = row["station"], row["encoder_sign_at"] or row["playing_until"]
+    station, sign_at, encoder_known = row["station"], row["last_sign_at"], row["encoder_known"]
     silent = max(0.0, (now - sign_at).total_seconds()) if sign_at is not None else None
-    words = (f"The encoder's last words: {row['cause']}",) if row["cause"] and row["encoder_sign_at"] else ()
-    running = judged and row["encoder_sign_at"] is not None and silent is not None and silent < limits.off_air_seconds
+    words = (f"The encoder's last words: {row['cause']}",) if row["cause"] and encoder_known else ()
+    running = judged and encoder_known and silent is not None and silent < limits.off_air_seconds
     slow = 1.0 - row["speed"] if running and row["samples"] >= _SAMPLES else None
     speed = (f"Its speed was {row['speed']:.3f} over two minutes; 1 is real time.",) if slow is not None else ()
     stalled = float(row["stalled_at"] is not None) if running else None

@@ -82,9 +82,8 @@ class HealthReader:
 
 def registry_of(config: LoggingConfig, reader: HealthReader) -> CollectorRegistry:
     """The metrics of what a reader reads."""
-    silence_seconds = max(config.off_air_seconds, 3 * config.progress_interval_seconds)  # samples come that seldom
     registry = CollectorRegistry()
-    registry.register(HealthCollector(reader.read, silence_seconds, time.time))
+    registry.register(HealthCollector(reader.read, config.silence_seconds, time.time))
     return registry
 
 

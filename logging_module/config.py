@@ -177,6 +177,11 @@ class LoggingConfig(BaseModel):
         return self.postgres_host is None
 
     @property
+    def silence_seconds(self) -> float:
+        """How long without a sign of life a station is off the air: samples of an encoder come that seldom."""
+        return max(self.off_air_seconds, 3 * self.progress_interval_seconds)
+
+    @property
     def database_url(self) -> "URL":
         """SQLAlchemy's URL of the database, its password masked when printed. Reading it starts no server.
 

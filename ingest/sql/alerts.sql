@@ -4,37 +4,27 @@
 -- name: take_turn
 SELECT pg_try_advisory_xact_lock(7240151803605)
 
--- encoder_sign_at: the last progress of any session, if there was one this week; then it decides. playing_until: else
--- the last play, as far as it is believed in.
 -- name: stations
-SELECT s.name AS station,
-       EXISTS (SELECT FROM maintenance_windows m WHERE m.station = s.name AND now() >= m.from_time AND now() < m.to_time) AS maintained,
-       e.sign_at AS encoder_sign_at, b.restarts, b.first_restart_at, l.cause, p.playing_until, v.speed, v.samples, t.stalled_at
-FROM stations s
-LEFT JOIN LATERAL (
-    SELECT max(x.last_progress_at) AS sign_at FROM stream_sessions x
-    WHERE x.station = s.name AND x.last_progress_at > now() - interval '7 days') e ON true
+SELECT s.station, s.maintenance_until IS NOT NULL AS maintained, s.last_sign_at, s.encoder_progress_at IS NOT NULL AS encoder_known,
+       b.restarts, b.first_restart_at, l.cause, v.speed, v.samples, t.stalled_at
+FROM station_signs s
 LEFT JOIN LATERAL (
     SELECT count(*) AS restarts, min(x.started_at) AS first_restart_at FROM stream_sessions x
-    WHERE x.station = s.name AND x.started_at > now() - interval '10 minutes'
+    WHERE x.station = s.station AND x.started_at > now() - interval '10 minutes'
       AND x.time_quality IN ('exact', 'zoneless', 'arrival')) b ON true
 LEFT JOIN LATERAL (
-    SELECT x.cause FROM stream_sessions x WHERE x.station = s.name AND x.ended_at > now() - interval '1 day'
+    SELECT x.cause FROM stream_sessions x WHERE x.station = s.station AND x.ended_at > now() - interval '1 day'
     ORDER BY x.ended_at DESC LIMIT 1) l ON true
 LEFT JOIN LATERAL (
-    SELECT coalesce(x.ended_at, x.started_at + make_interval(secs => coalesce(x.expected_duration_seconds, 900) + 60)) AS playing_until
-    FROM play_history x WHERE x.station = s.name AND x.started_at <= now() + interval '2 minutes' AND x.time_quality <> 'unknown'
-    ORDER BY x.started_at DESC, x.id DESC LIMIT 1) p ON true
-LEFT JOIN LATERAL (
     SELECT avg(x.metric_value)::double precision AS speed, count(*) AS samples FROM system_metrics x
-    WHERE x.timestamp > now() - interval '2 minutes' AND x.timestamp <= now() AND x.station = s.name
+    WHERE x.timestamp > now() - interval '2 minutes' AND x.timestamp <= now() AND x.station = s.station
       AND x.metric_name = 'ffmpeg_current_speed' AND x.time_quality IN ('exact', 'zoneless', 'arrival')) v ON true
 LEFT JOIN LATERAL (
     SELECT CASE WHEN x.context ->> 'stall_seconds' IS NULL THEN x.timestamp END AS stalled_at FROM error_log x
-    WHERE x.timestamp > now() - interval '1 hour' AND x.station = s.name AND x.category = 'stall'
+    WHERE x.timestamp > now() - interval '1 hour' AND x.station = s.station AND x.category = 'stall'
       AND x.time_quality IN ('exact', 'zoneless', 'arrival')
     ORDER BY x.timestamp DESC, x.line_offset DESC LIMIT 1) t ON true
-ORDER BY s.name
+ORDER BY s.station
 
 -- Another daemon that died explains a silence: its files may tell of a station that is on air.
 -- name: ingest

@@ -35,7 +35,7 @@ GRANT SELECT, INSERT, UPDATE ON stations, play_history, play_ends, error_log, er
     metric_rollups, alert_state TO radio_ingest;
 GRANT DELETE ON derive_queue, rollup_queue, ingest_gaps TO radio_ingest;
 GRANT SELECT (dedupe_key), INSERT ON notification_outbox TO radio_ingest;
-GRANT SELECT ON ingest_losses, current_playing, stream_session_chain TO radio_ingest;
+GRANT SELECT ON ingest_losses, current_playing, station_signs, stream_session_chain TO radio_ingest;
 GRANT USAGE ON SEQUENCE system_metrics_id_seq TO radio_ingest;
 GRANT EXECUTE ON FUNCTION ensure_metric_partition(TIMESTAMPTZ) TO radio_ingest, radio_retention;
 
@@ -46,7 +46,8 @@ GRANT SELECT, INSERT, UPDATE ON alert_state TO radio_notify;
 -- Reads figures; hashes of raw bytes and parsers' states are none.
 GRANT SELECT ON play_history, play_ends, error_log, error_resolutions, system_metrics, stream_sessions, dead_letters,
     ingest_gaps, ingest_runs, derive_queue, rollup_queue, metric_rollups, daily_summaries, daily_track_summaries, alert_state,
-    notification_outbox, recent_plays, current_playing, stream_session_chain, recent_incidents, ingest_losses TO radio_report;
+    notification_outbox, recent_plays, current_playing, station_signs, stream_session_chain, recent_incidents, ingest_losses
+    TO radio_report;
 GRANT SELECT (generation, machine, owner, path, family, compression, device, inode, committed_offset, size_bytes, state, parser,
               lines, stored, folded, below_threshold, blank, duplicate, dead_letters, held, rows_stored, rows_retired,
               letters_retired, created_at, updated_at, finished_at, last_error) ON ingest_files TO radio_report;

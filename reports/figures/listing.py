@@ -116,10 +116,9 @@ class ListingFigures(Figures):
             DatabaseError: PostgreSQL cannot be reached or refused.
         """
         found = self._reader.rows("listing.sql", "present", {"station": checked_station(station)})
-        silence_seconds = max(self.config.off_air_seconds, 3 * self.config.progress_interval_seconds)
-        return [self._present(row, silence_seconds) for row in found]
+        return [self._present(row) for row in found]
 
-    def _present(self, row: Row, silence_seconds: float) -> dict[str, Any]:
+    def _present(self, row: Row) -> dict[str, Any]:
         sign_at, known = row["last_sign_at"], row.pop("known")
         if row["maintenance_until"] is not None:
             state = "maintenance"
@@ -127,7 +126,7 @@ class ListingFigures(Figures):
             state = "unknown"
         else:
             silent_seconds = (self._now() - sign_at).total_seconds()
-            state = "off air" if silent_seconds >= silence_seconds else "on air"
+            state = "off air" if silent_seconds >= self.config.silence_seconds else "on air"
         return {"station": row["station"], "time_zone": row["time_zone"], "state": state, **row}
 
     get_plays_frame = framed(get_plays, _PLAYS)

@@ -31,35 +31,22 @@ WHERE timestamp >= %(from_time)s AND timestamp < %(to_time)s AND NOT noise AND N
   AND (%(station)s::text IS NULL OR station = %(station)s)
 GROUP BY 1, 2
 
--- Each station as it is now. last_sign_at: the last progress of its encoder, if there was one this week; else the moment up to
--- which its last play is believed in. known: some daemon of this database gave a sign within the last minute.
+-- Each station as it is now. known: some daemon of this database gave a sign within the last minute.
 -- name: present
-SELECT s.name AS station, s.time_zone, coalesce(p.artist, '') AS artist, coalesce(p.title, '') AS title, p.started_at,
+SELECT s.station, s.time_zone, coalesce(p.artist, '') AS artist, coalesce(p.title, '') AS title, p.started_at,
        least(coalesce(p.expected_duration_seconds, 0), 1e15)::float8 AS expected_duration_seconds,
-       e.progress_at AS encoder_progress_at, coalesce(e.progress_at, l.believed_until) AS last_sign_at,
-       least(greatest(coalesce(v.speed, 0), -1e15), 1e15)::float8 AS encoder_speed,
-       coalesce(x.errors, 0)::bigint AS errors_last_hour,
-       m.to_time AS maintenance_until,
+       s.encoder_progress_at, s.last_sign_at, least(greatest(coalesce(v.speed, 0), -1e15), 1e15)::float8 AS encoder_speed,
+       coalesce(x.errors, 0)::bigint AS errors_last_hour, s.maintenance_until,
        EXISTS (SELECT FROM ingest_instances WHERE stopped_at IS NULL AND heartbeat_at > now() - interval '1 minute') AS known
-FROM stations s
-LEFT JOIN current_playing p ON p.station = s.name
-LEFT JOIN LATERAL (
-    SELECT max(last_progress_at) AS progress_at FROM stream_sessions
-    WHERE station = s.name AND last_progress_at > now() - interval '7 days') e ON true
-LEFT JOIN LATERAL (
-    SELECT coalesce(ended_at, started_at + make_interval(secs => least(coalesce(expected_duration_seconds, 900), 1e6) + 60)) AS believed_until
-    FROM play_history WHERE station = s.name AND started_at <= now() + interval '2 minutes' AND time_quality <> 'unknown'
-    ORDER BY started_at DESC, id DESC LIMIT 1) l ON true
+FROM station_signs s
+LEFT JOIN current_playing p ON p.station = s.station
 LEFT JOIN LATERAL (
     SELECT avg(metric_value) AS speed FROM system_metrics
-    WHERE timestamp > now() - interval '2 minutes' AND timestamp <= now() AND station = s.name
+    WHERE timestamp > now() - interval '2 minutes' AND timestamp <= now() AND station = s.station
       AND metric_name = 'ffmpeg_current_speed') v ON true
 LEFT JOIN LATERAL (
     SELECT sum(occurrences) AS errors FROM error_log
-    WHERE timestamp > now() - interval '1 hour' AND timestamp <= now() AND station = s.name AND NOT noise
+    WHERE timestamp > now() - interval '1 hour' AND timestamp <= now() AND station = s.station AND NOT noise
       AND severity IN ('error', 'critical')) x ON true
-LEFT JOIN LATERAL (
-    SELECT max(to_time) AS to_time FROM maintenance_windows
-    WHERE station = s.name AND now() >= from_time AND now() < to_time) m ON true
-WHERE %(station)s::text IS NULL OR s.name = %(station)s
-ORDER BY s.name
+WHERE %(station)s::text IS NULL OR s.station = %(station)s
+ORDER BY s.station
