@@ -29,7 +29,7 @@ def export_royalties(
         station: None: all stations, each with lines of its own.
         output_dir: made where it is missing.
         now: the present; tests give another.
-        warn: told where the window reaches back behind what is kept, so that figures may be too low.
+        warn: told where nothing was played in the window, and where it reaches back behind what is kept of counts.
 
     Returns:
         The file: `STATIONddmmyyyy-ddmmyyyy_A.txt`, the days inclusive.
@@ -56,10 +56,12 @@ def export_royalties(
         with OutputFolder(Path(output_dir)) as output:
             target = output.create(f"{short}{first:%d%m%Y}-{last:%d%m%Y}_A.txt")
             analytics.copy_royalties(window, station, target)
+        if not analytics.count_rows("play_history", window, station):
+            warn(f"nothing was played from {first} to {last}: the report has no line")
     kept_from = present - timedelta(days=config.metrics_retention_days)
     if window.start < kept_from:
         warn(
             f"listener counts are kept for {config.metrics_retention_days} days (METRICS_RETENTION_DAYS): performances "
-            f"of plays before {local_date(kept_from, zone)} may be too low"
+            f"of plays before {local_date(kept_from, zone)} may rest on averages of quarters of an hour"
         )
     return output.paths

@@ -100,7 +100,8 @@ def render_now(stations: list[Found], now: datetime) -> RenderableType:
     """
     parts: list[RenderableType] = []
     for row in stations:
-        parts += [Text(""), Text(visible(row["station"]), style="bold"), facts_table(_present(row, now))]
+        name = f"{visible(row['station'])} ({visible(row['time_zone'])})"
+        parts += [Text(""), Text(name, style="bold"), facts_table(_present(row, now))]
     return Group(*parts[1:])
 
 

@@ -6,16 +6,11 @@ from typing import Any
 from ingest.fit import track_key
 from reports.figures.base import Figures, checked_limit, checked_station, span
 from reports.figures.errors import SEVERITIES
-from reports.figures.plays import storable
+from reports.figures.plays import PLAY, storable
 from reports.frames import FLAG, FLOAT, INTEGER, TEXT, TIME, framed
 from reports.reader import Row
 from reports.window import Window
 
-_PLAYS = {
-    "id": INTEGER, "station": TEXT, "artist": TEXT, "title": TEXT, "album": TEXT, "started_at": TIME, "ended_at": TIME,
-    "duration_seconds": FLOAT, "expected_duration_seconds": FLOAT, "ended_by": TEXT, "had_errors": FLAG,
-    "error_count": INTEGER, "error_message": TEXT,
-}  # fmt: skip
 _MESSAGES = {
     "id": INTEGER, "timestamp": TIME, "station": TEXT, "service": TEXT, "severity": TEXT, "message": TEXT,
     "template": TEXT, "category": TEXT, "occurrences": INTEGER, "resolved": FLAG, "resolved_at": TIME,
@@ -129,7 +124,7 @@ class ListingFigures(Figures):
             state = "off air" if silent_seconds >= self.config.silence_seconds else "on air"
         return {"station": row["station"], "time_zone": row["time_zone"], "state": state, **row}
 
-    get_plays_frame = framed(get_plays, _PLAYS)
+    get_plays_frame = framed(get_plays, PLAY)
     get_messages_frame = framed(get_messages, _MESSAGES)
     get_now_frame = framed(get_now, _NOW)
 

@@ -18,7 +18,7 @@ _PLAY_STATS = {
 _MOST_PLAYED = {
     "artist": TEXT, "title": TEXT, "play_count": INTEGER, "total_play_seconds": FLOAT, "last_played_at": TIME,
 }  # fmt: skip
-_TRACK_HISTORY = {
+PLAY = {
     "id": INTEGER, "station": TEXT, "artist": TEXT, "title": TEXT, "album": TEXT, "started_at": TIME, "ended_at": TIME,
     "duration_seconds": FLOAT, "expected_duration_seconds": FLOAT, "ended_by": TEXT, "had_errors": FLAG,
     "error_count": INTEGER, "error_message": TEXT,
@@ -203,7 +203,7 @@ class PlayFigures(Figures):
     get_hourly_play_distribution_frame = framed(
         get_hourly_play_distribution, {"hour_of_day": INTEGER, "play_count": INTEGER}
     )
-    get_track_history_frame = framed(get_track_history, _TRACK_HISTORY)
+    get_track_history_frame = framed(get_track_history, PLAY)
     get_repeat_distances_frame = framed(get_repeat_distances, _REPEATS)
     get_listener_retention_frame = framed(get_listener_retention, _RETENTION)
 

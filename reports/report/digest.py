@@ -25,7 +25,10 @@ def digest_notice(report: Report) -> Notice:
 
 def _outages(report: Report) -> str:
     if not report.outages:
-        return "Outages: none that the logs tell of." if report.empty else "Outages: none."
+        states = {piece.state for strip in report.strips for day in strip.days for piece in day.pieces}
+        if not states & {"up", "down"}:
+            return "Outages: not known, nothing tells whether it was on air."
+        return "Outages: none in the time that is known." if "unknown" in states else "Outages: none."
     zone = zone_named(report.zone)
     worst = max(report.outages, key=lambda line: line.down_seconds)
     cause = f", {clipped(worst.cause, 120)}" if worst.cause else ", no cause was logged"

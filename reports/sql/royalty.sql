@@ -3,11 +3,12 @@
 
 -- One row a track: a performance is one listener of one play. The listeners of a play are the sum over all sources (a metric
 -- of a service); of each the average of its counts within the play, or its last count of the quarter of an hour before its
--- start. ^ and | are marks of the format.
+-- start. Of counts that were retired the rollups are left: the average of the quarters that the play touches, or of the
+-- quarter before. ^ and | are marks of the format.
 -- name: soundexchange
 WITH plays AS (
     SELECT p.station, p.track_key, p.artist, p.title, p.album, p.metadata, p.started_at,
-           coalesce(p.ended_at, p.started_at + make_interval(secs => least(p.expected_duration_seconds, 86400))) AS ended_at,
+           coalesce(p.ended_at, p.started_at + make_interval(secs => least(coalesce(p.expected_duration_seconds, 0), 86400))) AS ended_at,
            row_number() OVER (PARTITION BY p.station ORDER BY p.started_at, p.id) AS number
     FROM play_history p
     WHERE p.started_at >= %(from_time)s AND p.started_at < %(to_time)s AND (%(station)s::text IS NULL OR p.station = %(station)s)
@@ -18,8 +19,13 @@ WITH plays AS (
     WHERE timestamp >= %(from_time)s::timestamptz - interval '15 minutes' AND timestamp < %(to_time)s::timestamptz + interval '1 day'
       AND metric_name = ANY(%(metrics)s) AND (%(station)s::text IS NULL OR station = %(station)s)
     GROUP BY 1, 2, 3
+), retired AS (
+    SELECT station, concat_ws(E'\t', metric_name, service) AS source, bucket_start, value_sum, sample_count FROM metric_rollups
+    WHERE frozen AND bucket_start >= %(from_time)s::timestamptz - interval '30 minutes'
+      AND bucket_start < %(to_time)s::timestamptz + interval '1 day'
+      AND metric_name = ANY(%(metrics)s) AND (%(station)s::text IS NULL OR station = %(station)s)
 ), sources AS (
-    SELECT DISTINCT station, source FROM counts
+    SELECT station, source FROM counts UNION SELECT station, source FROM retired
 ), line AS (
     -- Of each source, plays and counts in order of time: how many plays and how many counts there were up to each.
     SELECT station, source, at, listeners, number, count(number) OVER up_to_it AS plays,
@@ -36,10 +42,20 @@ WITH plays AS (
     FROM line s
     JOIN line c ON c.station = s.station AND c.source = s.source AND c.counts = s.counts AND c.listeners IS NOT NULL
     WHERE s.number IS NOT NULL AND c.at >= s.at - interval '15 minutes'
+), quarters AS (
+    SELECT p.station, p.number, q AS bucket_start, q >= date_bin('15 minutes', p.started_at, 'epoch') AS touched
+    FROM plays p CROSS JOIN LATERAL generate_series(
+        date_bin('15 minutes', p.started_at, 'epoch') - interval '15 minutes',
+        least(greatest(p.ended_at - interval '1 microsecond', p.started_at), p.started_at + interval '1 day'), interval '15 minutes') q
+), averages AS (
+    SELECT station, r.source, q.number, least(greatest(coalesce(
+               sum(r.value_sum) FILTER (WHERE q.touched) / sum(r.sample_count) FILTER (WHERE q.touched),
+               sum(r.value_sum) / sum(r.sample_count)), 0), 1e9) AS listeners
+    FROM quarters q JOIN retired r USING (station, bucket_start) GROUP BY 1, 2, 3
 ), audience AS (
-    SELECT p.station, p.number, sum(coalesce(h.listeners, b.listeners, 0)) AS listeners
+    SELECT p.station, p.number, sum(coalesce(h.listeners, b.listeners, r.listeners, 0)) AS listeners
     FROM plays p JOIN sources USING (station) LEFT JOIN heard h USING (station, source, number)
-    LEFT JOIN before b USING (station, source, number)
+    LEFT JOIN before b USING (station, source, number) LEFT JOIN averages r USING (station, source, number)
     GROUP BY 1, 2
 )
 SELECT royalty_text(n.station) AS "NAME_OF_SERVICE", 'A' AS "TRANSMISSION_CATEGORY",

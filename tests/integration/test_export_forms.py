@@ -197,6 +197,31 @@ def test_listeners_of_several_sources_are_summed(database: Database, tmp_path: P
     assert performances == ["165", "330"]
 
 
+def test_retired_counts_are_taken_from_their_rollups(database: Database, tmp_path: Path) -> None:
+    """Of 10, 20 and 999 in the quarter of a play only the average is left; the next play has none but the quarter before."""
+    with closing(database.connect()) as connection:
+        royalty_station().store(connection)
+
+    assert database.rows("SELECT retire_metric_week('2026-10-05')") == [(4,)]
+    (path,) = export_royalties(database.config, station="Radio 1|^", output_dir=tmp_path, now=lambda: NOW)
+
+    performances = [line.rsplit("|", 1)[1] for line in path.read_text(encoding="utf-8").split("\n")[1:3]]
+    assert performances == ["343", "30"]
+
+
+def test_a_report_without_a_play_says_so(database: Database, tmp_path: Path) -> None:
+    with closing(database.connect()) as connection:
+        royalty_station().store(connection)
+    config, said = database.config.model_copy(update={"metrics_retention_days": 365}), list[str]()
+
+    (path,) = export_royalties(
+        config, output_dir=tmp_path, now=lambda: datetime(2026, 10, 2, tzinfo=UTC), warn=said.append
+    )
+
+    assert path.read_text(encoding="utf-8").count("\n") == 1
+    assert said == ["nothing was played from 2026-09-01 to 2026-09-30: the report has no line"]
+
+
 @pytest.mark.parametrize(("retention_days", "warned"), [(30, True), (62, False)])
 def test_counts_that_retention_may_have_removed_are_named(
     database: Database, tmp_path: Path, retention_days: int, warned: bool

@@ -160,7 +160,9 @@ def test_windows_of_several_stations(evening: Database, radiolog: Command) -> No
 def test_now_says_what_plays_and_how_it_knows(evening: Database, radiolog: Command) -> None:
     (station,) = as_json(radiolog, "now")["stations"]
     assert station["state"] == "unknown", "no daemon reads"
-    assert "no daemon" in radiolog("now").out
+    shown = radiolog("now").out
+    assert "no daemon" in shown
+    assert shown.startswith(f"{station['station']} ({station['time_zone']})\n"), "whose zone the times are in"
     evening.rows("INSERT INTO ingest_instances (instance, machine) VALUES ('i', 'm')")
     assert as_json(radiolog, "now")["stations"][0]["state"] == "on air"
     playing = Station()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from report_kit import NOW, WINDOW, empty_findings, findings, outage, template, uptime
 
 from reports.report.build import build, hours_of
+from reports.report.digest import digest
 from reports.report.model import Kpi, Report
 from reports.uptime import Seconds, Span, Uptime
 from reports.window import Window
@@ -50,6 +51,23 @@ def test_the_layers_stand_beside_each_other() -> None:
     assert unasked["Encoder uptime"].endswith(" of the time in service")
     assert "Platform live" not in unasked
     assert asked["Platform live"] == "98.50 % of 1\u202f440 checks"
+
+
+def test_a_digest_says_none_only_where_that_is_known() -> None:
+    def line(*states: str) -> str:
+        spans = tuple(
+            Span("radio", state, WINDOW.start + timedelta(hours=hour), WINDOW.start + timedelta(hours=hour + 1))
+            for hour, state in enumerate(states)
+        )
+        return digest(build(findings(uptime=uptime(spans=spans))))[1]
+
+    assert line("up", "maintenance") == "Outages: none."
+    assert line("up", "unknown") == "Outages: none in the time that is known."
+    assert (
+        line("unknown")
+        == digest(build(empty_findings()))[1]
+        == "Outages: not known, nothing tells whether it was on air."
+    )
 
 
 def test_low_coverage_is_said() -> None:
