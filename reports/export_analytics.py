@@ -20,6 +20,7 @@ from reports.csv_stream import CsvStream
 from reports.export_bar import OnProgress, export_bar
 from reports.figures.base import utc_now
 from reports.output import OutputFolder
+from reports.report.wording import visible
 from reports.royalty import export_royalties
 from reports.window import Window
 
@@ -165,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--format", choices=FORMATS, default="csv", help="of the files")
     parser.add_argument("--excel", action="store_true", help="byte order mark; no line ends inside of fields")
     parser.add_argument(
-        "--preset", choices=PRESETS, help="royalty: one report of use instead, of last month without a range"
+        "--preset", metavar="royalty", help="royalty: one report of use instead, of last month without a range"
     )
     given = parser.parse_args(argv)
 
@@ -195,6 +196,8 @@ def export_as_asked(  # noqa: PLR0913 (one argument a flag of the command)
         RadiologError: as those say.
     """
     if preset is not None:
+        if preset not in PRESETS:
+            raise ConfigurationError(f"there is no preset {visible(preset)!r}; there is: {', '.join(PRESETS)}")
         if include_errors or include_metrics or excel or format_ != "csv":
             raise ConfigurationError("--preset royalty has a form of its own: no --include-…, --format or --excel")
         return export_royalties(

@@ -35,12 +35,6 @@ class ExportFormat(StrEnum):
     PARQUET = "parquet"
 
 
-class Preset(StrEnum):
-    """Exports of a form that somebody else prescribes."""
-
-    ROYALTY = "royalty"
-
-
 class WebhookKind(StrEnum):
     """Which form of message a webhook takes."""
 
@@ -192,8 +186,10 @@ def export(  # noqa: PLR0913 (one argument a flag)
     format_: Annotated[ExportFormat, typer.Option("--format", help="Of the files.")] = ExportFormat.CSV,
     excel: Annotated[bool, typer.Option("--excel", help="With the mark by which Excel knows UTF-8.")] = False,
     preset: Annotated[
-        Preset | None,
-        typer.Option(help="royalty: instead of all this, a report of use; without a range, of last month."),
+        str | None,
+        typer.Option(
+            metavar="royalty", help="royalty: instead of all this, a report of use; without a range, of last month."
+        ),
     ] = None,
 ) -> None:
     """Write plays, a summary and on request errors and metrics of a span of time as CSV or Parquet.
@@ -210,7 +206,7 @@ def export(  # noqa: PLR0913 (one argument a flag)
             paths = export_as_asked(
                 config, days=days, start=start, end=end, station=station, output_dir=output_dir,
                 include_errors=include_errors, include_metrics=include_metrics, format_=format_.value, excel=excel,
-                preset=preset.value if preset else None,
+                preset=preset,
             )  # fmt: skip
     except ConfigurationError as error:
         complain(str(error))

@@ -421,6 +421,13 @@ def test_days_that_are_none(analytics: Analytics, day: Any) -> None:
             call(day)
 
 
+def test_without_a_station_days_are_those_of_the_configured_zone(analytics: Analytics, database: Database) -> None:
+    """Also where there is only one station: a second one must not move the days of the first."""
+    store(database, Station("west", "America/Los_Angeles"))
+    assert analytics.zone().key == analytics.config.time_zone
+    assert analytics.zone("west").key == "America/Los_Angeles"
+
+
 def test_the_first_and_the_last_day(analytics: Analytics, database: Database) -> None:
     store(database, Station(zone="Europe/Berlin"), Station("west", "America/Los_Angeles"))
     for station in ("radio", "west"):

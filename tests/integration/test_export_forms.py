@@ -111,8 +111,9 @@ def test_flags_that_do_not_go_together(filled: Database, tmp_path: Path) -> None
     for wrong in (
         {"format_": "parquet", "excel": True}, {"preset": "royalty", "excel": True}, {"format_": "xlsx"},
         {"preset": "royalty", "include_errors": True}, {"preset": "royalty", "format_": "parquet"},
+        {"preset": "bogus"},
     ):  # fmt: skip
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(ConfigurationError, match="royalty" if "preset" in wrong else "format|excel"):
             export_as_asked(filled.config, **(usual | wrong))
     assert not (tmp_path / "x").exists()
 
