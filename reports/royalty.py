@@ -56,10 +56,11 @@ def export_royalties(
         with OutputFolder(Path(output_dir)) as output:
             target = output.create(f"{short}{first:%d%m%Y}-{last:%d%m%Y}_A.txt")
             analytics.copy_royalties(window, station, target)
-        if not analytics.count_rows("play_history", window, station):
-            warn(f"nothing was played from {first} to {last}: the report has no line")
+        nothing = not analytics.count_rows("play_history", window, station)
     kept_from = present - timedelta(days=config.metrics_retention_days)
-    if window.start < kept_from:
+    if nothing:
+        warn(f"nothing was played from {first} to {last}: the report has no line")
+    elif window.start < kept_from:
         warn(
             f"listener counts are kept for {config.metrics_retention_days} days (METRICS_RETENTION_DAYS): performances "
             f"of plays before {local_date(kept_from, zone)} may rest on averages of quarters of an hour"

@@ -219,7 +219,9 @@ SELECT o.number, coalesce(exit.cause, error.message, '') AS cause,
 FROM unnest(%(stations)s::text[], %(from_times)s::timestamptz[], %(to_times)s::timestamptz[])
      WITH ORDINALITY AS o(station, from_time, to_time, number)
 LEFT JOIN LATERAL (
-    SELECT coalesce(nullif(s.cause, ''), 'FFmpeg ' || s.end_kind) AS cause,
+    SELECT coalesce(nullif(s.cause, ''), CASE s.end_kind
+               WHEN 'signal' THEN concat_ws(' ', 'FFmpeg was stopped by a signal', '(' || s.signal || ')')
+               WHEN 'killed' THEN 'FFmpeg ended without a word' ELSE 'FFmpeg failed' END) AS cause,
            coalesce(s.cause_category, 'exit') AS category, s.service
     FROM stream_sessions s
     WHERE s.station = o.station AND s.end_kind NOT IN ('running', 'finished') AND s.time_quality <> 'unknown'

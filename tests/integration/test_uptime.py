@@ -215,6 +215,27 @@ def test_crash_that_caused_the_outage_counts_once_and_names_it(database: Databas
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        ({"end_kind": "signal", "signal": 15}, "FFmpeg was stopped by a signal (15)"),
+        ({"end_kind": "signal"}, "FFmpeg was stopped by a signal"),
+        ({"end_kind": "killed"}, "FFmpeg ended without a word"),
+        ({"end_kind": "failed"}, "FFmpeg failed"),
+    ],
+)
+def test_an_encoder_that_said_nothing_is_a_cause_in_words(
+    database: Database, read: Asker, ended: dict[str, Any], said: str
+) -> None:
+    station = Station()
+    station.play(at(0), at(8, 30))
+    station.play(at(20), at(31))
+    station.session(at(0), at(8, 30), **ended)
+    fill(database, station)
+    (outage,) = read().outages
+    assert outage.cause == said
+
+
 def test_nearest_error_is_the_cause_where_no_encoder_ended(database: Database, read: Asker) -> None:
     station = worked_fixture()
     station.error(at(7), "long before")
