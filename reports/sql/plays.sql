@@ -112,10 +112,16 @@ LIMIT %(limit)s
 -- play that started last before it; counts of one moment are summed. Station by station, so that no name is compared for
 -- each count. Parameters: metrics (names that count listeners), max_open_seconds, limit.
 -- name: listener_retention
+WITH RECURSIVE walk AS (
+    (SELECT station AS name FROM play_history ORDER BY station LIMIT 1)
+    UNION ALL
+    SELECT (SELECT p.station FROM play_history p WHERE p.station > w.name ORDER BY p.station LIMIT 1)
+    FROM walk w WHERE w.name IS NOT NULL
+)
 SELECT (array_agg(artist ORDER BY started_at DESC))[1] AS artist, (array_agg(title ORDER BY started_at DESC))[1] AS title,
        count(*) AS play_count, avg(first_count)::float8 AS listeners_at_start, avg(last_count)::float8 AS listeners_at_end,
        coalesce(100.0 * sum(last_count) / nullif(sum(first_count), 0), 0)::float8 AS retention_percent
-FROM stations s CROSS JOIN LATERAL (
+FROM walk s CROSS JOIN LATERAL (
     WITH plays AS MATERIALIZED (
         SELECT track_key, artist, title, started_at, row_number() OVER line AS number,
                coalesce(ended_at, least(lead(started_at) OVER line, started_at + make_interval(secs => %(max_open_seconds)s))) AS ended_at
