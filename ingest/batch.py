@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from ingest.identity import Fingerprint
 from ingest.producers import RunLines
+from ingest.spans import Span
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -87,9 +88,11 @@ class Batch:
     dispositions: dict[str, int]  # by Disposition, this batch's lines only
     held: int  # lines that the parser holds after this batch
     copied: dict[str, list[Row]]  # by table of COPIED
+    metric_rows: list[str]  # more rows of system_metrics, as COPY's text: what ends a row is generation and offset
+    metric_spans: dict[str, list[Span]]  # of all metrics, by station
     plays: list[Row]
     sessions: list[dict[str, Any]]
-    touched: dict[str, list[tuple[datetime, datetime]]]  # by station: what the bookkeeper has to look at
+    touched: dict[str, list[Span]]  # by station: what the bookkeeper has to look at
     stations: frozenset[str]
     read_at: datetime
     rungs: list[tuple[int, bytes]] = field(default_factory=list)
@@ -102,4 +105,5 @@ class Batch:
     @property
     def row_count(self) -> int:
         """Rows that this batch adds, dead letters not counted."""
-        return len(self.plays) + sum(len(rows) for table, rows in self.copied.items() if table != "dead_letters")
+        copied = sum(len(rows) for table, rows in self.copied.items() if table != "dead_letters")
+        return len(self.plays) + len(self.metric_rows) + copied

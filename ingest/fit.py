@@ -1,15 +1,22 @@
 """Values made to fit their columns, and the keys by which plays and tracks are told apart. Pure."""
 
+import re
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from parsers.events import TrackStarted
 
 BIGINT_LIMIT = 2**63
+_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)  # as str(UUID) has it
+# Characters of columns (schema.sql).
+STATION_LIMIT, SERVICE_LIMIT, HOST_LIMIT = 128, 64, 256
+METRIC_NAME_LIMIT, UNIT_LIMIT = 128, 32
 
 
+@lru_cache(maxsize=4096)
 def track_key(artist: str, title: str) -> str:
     """The name under which plays of one track are counted: NFC, trimmed, white space collapsed, case-folded."""
     parts = [" ".join(unicodedata.normalize("NFC", text).split()).casefold() for text in (artist, title)]
@@ -27,6 +34,8 @@ def play_key(event: TrackStarted, started_at: datetime, generation: int, offset:
         return f"line:{generation}:{offset}"
     if play_id.startswith("sh:"):
         return play_id[:512]
+    if _UUID.fullmatch(play_id):
+        return play_id
     try:
         return str(UUID(play_id))
     except ValueError:

@@ -33,6 +33,8 @@ from ingest.sampling import EncoderTracker
 from ingest.settings import FollowerSettings
 from parsers.encodings import MARK_BYTES, encoding_of, splitter_for
 from parsers.events import Outcome, Parser, RawLine
+from parsers.json_lines import JsonLinesParser
+from parsers.plain_metrics import may_be_plain
 from parsers.registry import create
 
 CHUNK_BYTES = 1 << 20
@@ -279,7 +281,8 @@ class Follower:
             self._raw, self._raw_offset = [], self._position + len(chunk)
 
     def _take_all(self, chunk: bytes, arrival: Arrival) -> None:
-        for line in self._splitter.feed(chunk):
+        plain = self._parser.name == JsonLinesParser.name and may_be_plain(chunk)
+        for line in self._splitter.feed(chunk, self._builder.take_plain if plain else None):
             self._take(line, arrival)
             if self._builder.is_rubbish:
                 return

@@ -7,14 +7,15 @@ transaction. The same refusal of many rows is not a row's fault: it is raised, a
 """
 
 import io
-from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import psycopg2
+import psycopg2.errors
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
 
 from ingest.batch import COPIED, METRIC_COLUMNS, PLAY_COLUMNS, Batch, Row
@@ -22,17 +23,22 @@ from ingest.copy_text import lines
 from ingest.errors import DatabaseError
 from ingest.producers import MOST_RANGES, RunLines, range_text
 from ingest.queries import load
-from ingest.rows import CLUSTER_GAP, FileContext, dead_letter
+from ingest.rows import FileContext, dead_letter
+from ingest.spans import Span, joined
 from parsers.encodings import splitter_for
 from parsers.events import Rejected
 
 LineKey: TypeAlias = tuple[int, int]  # generation, line_offset
+_R = TypeVar("_R")
 
 SYSTEMIC_SHARE = 0.01
 SYSTEMIC_AT_LEAST = 10
 
 _SQL = load("ingest", "store.sql")
-_METRIC_TIME, _METRIC_STATION = METRIC_COLUMNS.index("timestamp"), METRIC_COLUMNS.index("station")
+_PLAY_KEY = itemgetter(PLAY_COLUMNS.index("station"), PLAY_COLUMNS.index("play_key"))
+# Of COPY's text at once.
+COPY_BYTES = 4 << 20
+COPY_FROM_PLAYS = 50
 _KEY_AT = {table: (columns.index("generation"), -1) for table, columns in COPIED.items() if table != "dead_letters"}
 
 
@@ -139,20 +145,11 @@ def queue_derivation(cursor: Cursor, batches: Sequence[Batch]) -> None:
 
 def metric_spans(batches: Iterable[Batch]) -> list[tuple[str, datetime, datetime]]:
     """The times of the batches' metrics by station, as few spans; none reaches over more than an hour without any."""
-    times: dict[str, list[datetime]] = {}
+    found: defaultdict[str, list[Span]] = defaultdict(list)
     for batch in batches:
-        for row in batch.copied["system_metrics"]:
-            times.setdefault(row[_METRIC_STATION], []).append(row[_METRIC_TIME])
-    spans = []
-    for station, found in sorted(times.items()):
-        found.sort()
-        first = at = 0
-        while first < len(found):
-            while (last := bisect_right(found, found[at] + CLUSTER_GAP) - 1) > at:
-                at = last
-            spans.append((station, found[first], found[at]))
-            first = at = at + 1
-    return spans
+        for station, spans in batch.metric_spans.items():
+            found[station] += spans
+    return [(station, *span) for station, spans in sorted(found.items()) for span in joined(spans)]
 
 
 def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey], extra: list[Row]) -> Known:
@@ -163,9 +160,14 @@ def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey],
             rows += extra
         elif without:
             rows = [row for row in rows if _key(table, row) not in without]
-        copy_rows(cursor, table, columns, rows)
+        text = lines(rows)
+        if table == "system_metrics":
+            text += "".join(
+                [row for batch in batches for row in batch.metric_rows if not without or _key_of(row) not in without]
+            )
+        _copy(cursor, table, columns, text)
     plays = [row for batch in batches for row in batch.plays if not without or (row[-2], row[-1]) not in without]
-    known = _known(batches, plays, _upsert_plays(cursor, plays))
+    known = _known(batches, plays, _store_plays(cursor, plays))
     sessions = [session for batch in batches for session in batch.sessions]
     if sessions:
         cursor.execute(_SQL["upsert_sessions"], {"sessions": _json(_latest_sessions(sessions))})
@@ -187,8 +189,30 @@ def _known(batches: Sequence[Batch], plays: Sequence[Row], inserted: Counter[Lin
 
 def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """COPY rows into a table; both names come from our own constants."""
-    if rows:
-        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.StringIO(lines(rows)))
+    _copy(cursor, table, columns, lines(rows))
+
+
+def _copy(cursor: Cursor, table: str, columns: Sequence[str], text: str) -> None:
+    """COPY text into a table, in few pieces: for each one this thread waits until the other lets it run."""
+    if text:
+        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.BytesIO(text.encode()), COPY_BYTES)
+
+
+def _store_plays(cursor: Cursor, plays: Sequence[Row]) -> Counter[LineKey]:
+    """Store starts; gives the inserted ones by line.
+
+    Of a backlog most plays are new: COPY is several times faster, and refuses them all when one is known.
+    """
+    if len(plays) < COPY_FROM_PLAYS or len(set(map(_PLAY_KEY, plays))) < len(plays):
+        return _upsert_plays(cursor, plays)
+    cursor.execute("SAVEPOINT plays")
+    try:
+        copy_rows(cursor, "play_history", PLAY_COLUMNS, sorted(plays, key=_PLAY_KEY))
+    except psycopg2.errors.UniqueViolation:
+        cursor.execute("ROLLBACK TO SAVEPOINT plays")
+        return _upsert_plays(cursor, plays)
+    cursor.execute("RELEASE SAVEPOINT plays")
+    return Counter((row[-2], row[-1]) for row in plays)
 
 
 def _upsert_plays(cursor: Cursor, plays: Sequence[Row]) -> Counter[LineKey]:
@@ -234,6 +258,12 @@ def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
             return _key(table, row)
 
         _bisect(cursor, rows, copy, key_of, refuse)
+    metrics = [row for batch in batches for row in batch.metric_rows]
+
+    def copy_metrics(part: Sequence[str]) -> None:
+        _copy(cursor, "system_metrics", METRIC_COLUMNS, "".join(part))
+
+    _bisect(cursor, metrics, copy_metrics, _key_of, refuse)
     plays = [row for batch in batches for row in batch.plays]
 
     def upsert(part: Sequence[Row]) -> None:
@@ -245,9 +275,9 @@ def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
 
 def _bisect(
     cursor: Cursor,
-    rows: Sequence[Row],
-    store: Callable[[Sequence[Row]], None],
-    key_of: Callable[[Row], LineKey],
+    rows: Sequence[_R],
+    store: Callable[[Sequence[_R]], None],
+    key_of: Callable[[_R], LineKey],
     refuse: Callable[[Refused], None],
 ) -> None:
     if not rows:
@@ -283,10 +313,17 @@ def _key(table: str, row: Row) -> LineKey:
     return row[generation_at], row[offset_at]
 
 
+def _key_of(text: str) -> LineKey:
+    """The line of a row that is COPY's text."""
+    _, generation, offset = text.rsplit("\t", 2)
+    return int(generation), int(offset)
+
+
 def _row_keys(batch: Batch) -> Iterable[LineKey]:
     for table in _KEY_AT:
         for row in batch.copied[table]:
             yield _key(table, row)
+    yield from map(_key_of, batch.metric_rows)
     for row in batch.plays:
         yield row[-2], row[-1]
 

@@ -6,16 +6,28 @@ clipped and kept whole in the row's JSON column, numbers out of range go there t
 
 import hashlib
 from collections import Counter, defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ingest.batch import COPIED, Batch, Move, Row
+from ingest.batch import COPIED, METRIC_COLUMNS, Batch, Move, Row
 from ingest.encoder_rows import FFMPEG_SEVERITY, EncoderRows, Said
-from ingest.fit import Fit, bigint, play_key, track_key
+from ingest.fit import (
+    HOST_LIMIT,
+    METRIC_NAME_LIMIT,
+    SERVICE_LIMIT,
+    STATION_LIMIT,
+    UNIT_LIMIT,
+    Fit,
+    bigint,
+    play_key,
+    track_key,
+)
 from ingest.line_clock import Arrival, LineClock
+from ingest.plain_lines import PlainLines
 from ingest.producers import run_lines
 from ingest.rejected_run import RejectedRun
 from ingest.sampling import EncoderTracker
+from ingest.spans import clusters
 from parsers.events import (
     Disposition,
     ErrorResolved,
@@ -39,10 +51,8 @@ from parsers.template import template_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_METRIC_TIME, _METRIC_STATION = METRIC_COLUMNS.index("timestamp"), METRIC_COLUMNS.index("station")
 SEVERITY_RANK = {Severity.DEBUG: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.ERROR: 3, Severity.CRITICAL: 4}
-# Times of one station further apart than this are looked at separately by the bookkeeper.
-CLUSTER_GAP = timedelta(hours=1)
-STATION_LIMIT, SERVICE_LIMIT, HOST_LIMIT = 128, 64, 256
 
 
 class FileContext(NamedTuple):
@@ -97,23 +107,32 @@ class BatchBuilder:
             FfmpegSessionResumed: self._session_resumed,
         }
         self._overlong: dict[str, Any] | None = None
+        self._seqs_by_run: defaultdict[str, list[int]] = defaultdict(list)
+        self._plain = PlainLines(context.generation, context.station, context.service, context.host, self._seqs_by_run)
+        # Offered a line's bytes and offset before the parser: makes the row of a plain metric, or gives False.
+        self.take_plain = self._plain.take
         self._clear()
 
     def _clear(self) -> None:
-        self.lines = 0
-        self.row_count = 0
+        self._lines = 0
+        self._row_count = 0
         self._dispositions = Counter[str]()
         self._copied: dict[str, list[Row]] = {table: [] for table in COPIED}
         self._plays: list[Row] = []
         self._sessions: dict[str, dict[str, Any]] = {}
         self._times: dict[str, list[datetime]] = {}
         self._stations: set[str] = set()
-        self._seqs_by_run: defaultdict[str, list[int]] = defaultdict(list)
+        self._seqs_by_run.clear()
         self._ends: dict[int, int] = {}
 
     def count_line(self) -> None:
         """A line was given to the parser."""
-        self.lines += 1
+        self._lines += 1
+
+    @property
+    def row_count(self) -> int:
+        """Rows so far."""
+        return self._row_count + len(self._plain.rows)
 
     def add(self, outcome: Outcome, arrival: Arrival, line: RawLine | None) -> None:
         """Take what became of a line.
@@ -160,6 +179,12 @@ class BatchBuilder:
             extra: `rungs`, `gaps` and `raw` of the batch.
         """
         self._take_sessions()
+        metric_rows, metric_times = self._plain.take_rows()
+        for row in self._copied["system_metrics"]:
+            metric_times.setdefault(row[_METRIC_STATION], []).append(row[_METRIC_TIME])
+        if metric_rows:
+            self._dispositions[Disposition.STORED.value] += len(metric_rows)
+        lines = self._lines + len(metric_rows)
         states = {"parser": parser_state, **self._encoder.state(), "rejected": self._rejected.state()}
         state = {key: value for key, value in states.items() if value}
         batch = Batch(
@@ -167,14 +192,16 @@ class BatchBuilder:
             parser=self._context.parser,
             parser_version=self._context.parser_version,
             parser_state=state,
-            lines=self.lines,
+            lines=lines,
             dispositions=dict(self._dispositions),
-            held=held_before + self.lines - sum(self._dispositions.values()),
+            held=held_before + lines - sum(self._dispositions.values()),
             copied=self._copied,
+            metric_rows=metric_rows,
+            metric_spans={station: clusters(times) for station, times in metric_times.items()},
             plays=self._plays,
             sessions=list(self._sessions.values()),
-            touched={station: _clusters(times) for station, times in self._times.items()},
-            stations=frozenset(self._stations),
+            touched={station: clusters(times) for station, times in self._times.items()},
+            stations=frozenset(self._stations.union(metric_times)),
             runs=run_lines(self._seqs_by_run),
             read_at=read_at,
             ends=self._ends,
@@ -208,7 +235,7 @@ class BatchBuilder:
             station, service = station[:STATION_LIMIT], service[:SERVICE_LIMIT]
             host = host[:HOST_LIMIT] if host else host
         self._stations.add(station)
-        self.row_count += 1
+        self._row_count += 1
         return Said(at, quality, station, service, host or context.host)
 
     def _with_overlong(self, json: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -223,9 +250,9 @@ class BatchBuilder:
     def _metric(self, event: Metric, offset: int, arrival: Arrival) -> None:
         at, quality, station, service, host = self._said(event, arrival)
         name, unit, metadata = event.name, event.unit, event.metadata
-        if len(name) > 128 or (unit is not None and len(unit) > 32):
+        if len(name) > METRIC_NAME_LIMIT or (unit is not None and len(unit) > UNIT_LIMIT):
             metadata = {**(metadata or {}), "_full": {"metric_name": name, "unit": unit}}
-            name, unit = name[:128], unit[:32] if unit else unit
+            name, unit = name[:METRIC_NAME_LIMIT], unit[:UNIT_LIMIT] if unit else unit
         self._copied["system_metrics"].append(
             (
                 at,
@@ -310,7 +337,7 @@ class BatchBuilder:
     def _progress(self, event: FfmpegProgress, offset: int, arrival: Arrival) -> Disposition | None:
         said = self._said(event, arrival, offset)
         metrics, errors = self._encoder.progress_rows(event, offset, said)
-        self.row_count += len(metrics) + len(errors) - 1
+        self._row_count += len(metrics) + len(errors) - 1
         self._copied["system_metrics"] += metrics
         self._copied["error_log"] += errors
         if errors:
@@ -321,7 +348,7 @@ class BatchBuilder:
         self._take_sessions()
         said = self._said(event, arrival, offset)
         self._encoder.started(event, said)
-        self.row_count -= 1
+        self._row_count -= 1
         self._touch(said.station, said.at)
         return Disposition.FOLDED
 
@@ -329,14 +356,14 @@ class BatchBuilder:
         said = self._said(event, arrival, offset)
         self._encoder.ended(event, said)
         self._take_sessions()
-        self.row_count -= 1
+        self._row_count -= 1
         self._touch(said.station, said.at)
         return Disposition.FOLDED
 
     def _session_resumed(self, event: FfmpegSessionResumed, offset: int, arrival: Arrival) -> Disposition:
         said = self._said(event, arrival, offset)
         self._encoder.resumed(event)
-        self.row_count -= 1
+        self._row_count -= 1
         self._touch(said.station, said.at)
         return Disposition.FOLDED
 
@@ -368,16 +395,3 @@ def dead_letter(
         context.generation, start, end, context.path, rejected.reason[:64], rejected.detail,
         kept, digest, context.parser, context.parser_version, at,
     )  # fmt: skip
-
-
-def _clusters(times: list[datetime]) -> list[tuple[datetime, datetime]]:
-    """Times as few closed intervals, so that one wrong date does not make years of plays be looked at again."""
-    times.sort()
-    clusters = [(times[0], times[0])]
-    for at in times[1:]:
-        first, last = clusters[-1]
-        if at - last > CLUSTER_GAP:
-            clusters.append((at, at))
-        else:
-            clusters[-1] = (first, at)
-    return clusters

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import psycopg2
@@ -28,6 +29,7 @@ from ingest.supervisor import Supervisor
 READ_BEFORE = "read_before"  # a gap that is none: these bytes were read as an earlier generation
 PARTITION_BACK = timedelta(days=800)
 PARTITION_AHEAD = timedelta(days=14)
+_WEEK = timedelta(days=7)
 
 _SQL = load("ingest", "store.sql")
 _DISPOSITIONS = ("stored", "folded", "below_threshold", "blank", "duplicate", "dead_letter")
@@ -247,9 +249,12 @@ def metric_weeks(batches: Sequence[Batch]) -> dict[tuple[int, int], datetime | N
     weeks: dict[tuple[int, int], datetime | None] = {}
     for batch in batches:
         earliest, latest = batch.read_at - PARTITION_BACK, batch.read_at + PARTITION_AHEAD
-        for row in batch.copied["system_metrics"]:
-            calendar = row[0].isocalendar()
-            weeks.setdefault((calendar.year, calendar.week), row[0] if earliest < row[0] < latest else None)
+        for first, last in chain.from_iterable(batch.metric_spans.values()):
+            at = first
+            while at <= last:  # a span has metrics in each hour, so in each week
+                calendar = at.isocalendar()
+                weeks.setdefault((calendar.year, calendar.week), at if earliest < at < latest else None)
+                at = min(at + _WEEK, last) if at < last else at + _WEEK
     return weeks
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from parsers.events import RawLine
-from parsers.lines import MAX_LINE_BYTES, LineSplitter
+from parsers.lines import MAX_LINE_BYTES, LineSplitter, Take
 
 MARK_BYTES = 4
 
@@ -48,8 +48,8 @@ class Splitter(Protocol):
         """Holes that were passed since this was last asked."""
         ...
 
-    def feed(self, chunk: bytes) -> Iterator[RawLine]:
-        """Take the next bytes and yield the lines that they complete."""
+    def feed(self, chunk: bytes, take: Take | None = None) -> Iterator[RawLine]:
+        """Take the next bytes and yield the lines that they complete. None of them is ever offered to `take`."""
         ...
 
     def flush(self) -> Iterator[RawLine]:
@@ -135,8 +135,8 @@ class Utf16Splitter:
         holes, self._holes = self._holes, []
         return holes
 
-    def feed(self, chunk: bytes) -> Iterator[RawLine]:
-        """Take the next bytes and yield the lines that they complete."""
+    def feed(self, chunk: bytes, take: Take | None = None) -> Iterator[RawLine]:  # noqa: ARG002 (as `LineSplitter`'s)
+        """Take the next bytes and yield the lines that they complete. None of them is ever offered to `take`."""
         data = self._half + chunk
         text, taken = self._decode(data, "surrogatepass")
         self._half = data[taken:]

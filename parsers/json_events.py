@@ -4,6 +4,7 @@ What an event has no field for goes into its JSON (`context` or `metadata`), tog
 the line.
 """
 
+import re
 from collections.abc import Callable
 from datetime import tzinfo
 
@@ -21,6 +22,7 @@ STACK_FIELDS = (
 )  # fmt: skip
 _ERROR_OBJECTS = ("err", "error")  # as pino and bunyan serialise them
 
+_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -213,3 +215,8 @@ def _play_id(fields: Fields) -> str | None:
     if play_id is None or not play_id.strip():
         play_id = fields.text("play_history_id")
     return play_id if play_id and play_id.strip() else None
+
+
+def redacted_id(play_id: str) -> str:
+    """The id of a play, redacted. A UUID, which most are and each once, has no form that is masked."""
+    return play_id if _UUID.fullmatch(play_id) else redacted_text(play_id)

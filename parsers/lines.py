@@ -1,7 +1,8 @@
 """Bytes to lines with exact byte offsets. A half line stays in the buffer and is never consumed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from parsers.events import RawLine
 
@@ -14,6 +15,8 @@ _ANY_END = re.compile(rb"\r\n|\r|\n")
 _LF_END = re.compile(rb"\r?\n")
 _NULS = re.compile(rb"\0*")
 _HOLE = bytes(HOLE_BYTES)
+
+Take: TypeAlias = Callable[[bytes, int], bool]
 
 
 class LineSplitter:
@@ -68,19 +71,28 @@ class LineSplitter:
         holes, self._holes = self._holes, []
         return holes
 
-    def feed(self, chunk: bytes) -> Iterator[RawLine]:
-        """Take the next bytes and yield the lines that they complete."""
+    def feed(self, chunk: bytes, take: Take | None = None) -> Iterator[RawLine]:
+        """Take the next bytes and yield the lines that they complete.
+
+        Args:
+            chunk: the bytes.
+            take: may be offered a line first, with its offset and without its line feed; one that it takes is not
+                yielded. It is not offered lines that began before this chunk.
+        """
         if self._skipped_bytes:
             chunk, done = self._skip(chunk)
             if done is None:
                 return
             yield done
+        whole = not self._buffer
         data = self._buffer + chunk
         self._buffer = b""
         if self._hole_bytes or b"\0" in data:
             yield from self._split_around_holes(data)
-        else:
+        elif take is None or self._splits_at_cr:
             yield from self._split(data)
+        else:
+            yield from self._split_taken(data, take, whole=whole)
         self._bound()
 
     def flush(self) -> Iterator[RawLine]:
@@ -140,18 +152,37 @@ class LineSplitter:
     def _split_lf(self, data: bytes) -> Iterator[RawLine]:
         parts = data.split(b"\n")
         self._buffer = parts.pop()
-        limit = self._max_line_bytes
-        start = self._start
+        for part in parts:
+            yield self._lf_line(part)
+
+    def _lf_line(self, part: bytes) -> RawLine:
+        """The next line, from its bytes without the line feed."""
+        start, terminator = self._start, b"\n"
+        self._start = end = start + len(part) + 1
+        if part[-1:] == b"\r":
+            part, terminator = part[:-1], b"\r\n"
+        if len(part) > self._max_line_bytes:
+            part = part[: self._kept_bytes]
+        return RawLine(start, end, part, terminator)
+
+    def _split_taken(self, data: bytes, take: Take, *, whole: bool) -> Iterator[RawLine]:
+        """As `_split_lf`, of the lines that are not taken; `whole`: the first of them began with the data."""
+        if not whole:
+            behind = data.find(b"\n") + 1
+            yield from self._split_lf(data[:behind] if behind else data)
+            if not behind:
+                return
+            data = data[behind:]
+        parts = data.split(b"\n")
+        self._buffer = parts.pop()
+        start, limit = self._start, self._max_line_bytes
         for part in parts:
             end = start + len(part) + 1
-            terminator = b"\n"
-            if part[-1:] == b"\r":
-                part, terminator = part[:-1], b"\r\n"  # noqa: PLW2901 (hot loop)
-            if len(part) > limit:
-                part = part[: self._kept_bytes]  # noqa: PLW2901
-            self._start = end
-            yield RawLine(start, end, part, terminator)
+            if len(part) > limit or not take(part, start):
+                self._start = start
+                yield self._lf_line(part)
             start = end
+        self._start = start
 
     def _split_any(self, data: bytes) -> Iterator[RawLine]:
         at = 0

@@ -404,7 +404,7 @@ def _batch(generation: int, run_id: str, seqs: list[int]) -> Batch:
     """A batch of nothing but numbered lines."""
     move = Move(generation, "o", 1, 0, 0, 0, NOTHING, NOTHING, 0, "p", "p")
     return Batch(
-        move, "json", 1, {}, len(seqs), {}, 0, {table: [] for table in COPIED}, [], [], {}, frozenset(),
+        move, "json", 1, {}, len(seqs), {}, 0, {table: [] for table in COPIED}, [], {}, [], [], {}, frozenset(),
         datetime.now(UTC), runs=run_lines({run_id: seqs}),
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ from ingest.bookkeeper import Bookkeeper, Thresholds
 from ingest.identity import Fingerprint
 from ingest.loading import load_rows, metric_spans, queue_derivation
 from ingest.queries import load
+from ingest.spans import clusters
 from logging_module import RadioLogger
 from reports.analytics import Analytics
 
@@ -102,13 +103,18 @@ def answered(database: Database, start: datetime, end: datetime) -> dict[Bucket,
 
 
 def batch_of(samples: Iterable[Sample]) -> Batch:
+    samples = list(samples)
     nothing = Fingerprint(0, b"")
     copied: dict[str, list[Any]] = {table: [] for table in COPIED}
     copied["system_metrics"] = [
         (at, name, value, None, "s", None, station, None, "exact", 1, 0) for at, station, name, value in samples
     ]
     move = Move(1, "o", 1, 1, 0, 1, nothing, nothing, 1, "/p", "/p")
-    return Batch(move, "json", 1, {}, 0, {}, 0, copied, [], [], {}, frozenset(), OLD)
+    times: defaultdict[str, list[datetime]] = defaultdict(list)
+    for at, station, *_ in samples:
+        times[station].append(at)
+    spans = {station: clusters(found) for station, found in times.items()}
+    return Batch(move, "json", 1, {}, 0, {}, 0, copied, [], spans, [], [], {}, frozenset(), OLD)
 
 
 def arrive(cursor: Cursor, samples: Iterable[Sample]) -> None:
