@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ingest import files
-from ingest.assignments import Assignments, Attributes
 from ingest.batch import Gap
+from ingest.defaults import Defaults
 from ingest.errors import CheckpointMoved, SourceError
 from ingest.families import Place, families_together, live_names, nearest, path_of
 from ingest.follow import Continue, New, Recognised, Twin, begins_with, recognise
@@ -20,10 +20,8 @@ from ingest.identity import (
     Observed,
     compression_of,
     is_rotated_name,
-    service_of,
     stored_path,
 )
-from ingest.rows import FileContext
 from ingest.settings import FollowerSettings
 from ingest.store import Store
 from ingest.surroundings import Surroundings, ends_alike, holds_all_of, is_unchanged, length_of, still_holds
@@ -32,15 +30,6 @@ from parsers.registry import HEAD_BYTES, choose, create
 
 # An archive that did not change for so long is cut off, not being written.
 _WRITING_NS = 10_000_000_000
-
-
-class Defaults(NamedTuple):
-    """What stands in for what lines do not say, and which parser reads which file."""
-
-    assignments: Assignments
-    host: str
-    parser_by_glob: tuple[tuple[str, str], ...]
-    defer: bool = False  # leave files below the folders of other live instances to them
 
 
 class _Unknown(NamedTuple):
@@ -295,56 +284,37 @@ class Adopter:
         path = found.observed.path
         self._said.discard(path)
         follower = self.follower(found.file, checkpoint, found.family)
-        forced = self._defaults.assignments.of(found.family).parser
-        if forced is not None and forced != checkpoint.parser:  # it was read by another one until now
-            self._assign(follower)
+        if self._defaults.renewed(follower.context, found.family).parser != checkpoint.parser:
+            self._assign(follower)  # another one read it until now
         self._telemetry.file_found(path, checkpoint.generation, checkpoint.offset, follower.context.parser)
         return follower
 
     def follower(self, file: files.LogFile, checkpoint: Checkpoint, live_name: str) -> Follower:
         """Read a generation on in a file that is known to be it, by the parser that read it until now."""
-        attributes = self._defaults.assignments.of(live_name)
         parser = (checkpoint.parser, checkpoint.parser_version)
-        context = self._context(checkpoint.generation, file.path, live_name, attributes, parser)
+        context = self._defaults.context(checkpoint.generation, file.path, live_name, parser)
         return Follower(file, checkpoint, stored_path(live_name), context, self._settings)
-
-    def _context(
-        self, generation: int, path: str, live_name: str, attributes: Attributes, parser: tuple[str, int]
-    ) -> FileContext:
-        return FileContext(
-            generation, stored_path(path), attributes.station, attributes.service or service_of(live_name),
-            self._defaults.host, *parser, attributes.min_severity,
-        )  # fmt: skip
 
     def reconfigure(self, defaults: Defaults, root_of: Callable[[str], str | None]) -> None:
         """From now on files are of these stations and parsers; those that are followed by `reassign`."""
         self._defaults, self.root_of = defaults, root_of
 
-    def reassign(self, followers: Iterable[Follower]) -> list[Follower]:
+    def reassign(self, followers: Iterable[Follower]) -> int:
         """Let what is followed be what it is by now, from the next line on; all that was read must be committed.
 
         May be called again after any error.
 
         Returns:
-            Those that have changed.
+            How many of them have changed.
         """
-        changed = [follower for follower in followers if self._wanted(follower) != follower.context]
+        changed = [one for one in followers if self._defaults.renewed(one.context, one.family) != one.context]
         for follower in changed:
             self._assign(follower)
-        return changed
-
-    def _wanted(self, follower: Follower) -> FileContext:
-        known = follower.context
-        attributes = self._defaults.assignments.of(follower.family)
-        parser = (known.parser, known.parser_version)
-        if attributes.parser is not None and attributes.parser != known.parser:
-            made = create(attributes.parser, None, self._settings.zone)
-            parser = (made.name, made.version)
-        return self._context(known.generation, known.path, follower.family, attributes, parser)
+        return len(changed)
 
     def _assign(self, follower: Follower) -> None:
         """What a parser holds, and an encoder session that is open, are of the station and parser from before."""
-        known, wanted = follower.context, self._wanted(follower)
+        known, wanted = follower.context, self._defaults.renewed(follower.context, follower.family)
         if (known.station, known.parser) != (wanted.station, wanted.parser):
             self._store.commit([follower.conclude(follower.file.observe(), datetime.now(UTC))])
         follower.context = wanted

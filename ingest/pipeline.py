@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from ingest import files
-from ingest.adoption import Adopter, Defaults, held_by
+from ingest.adoption import Adopter, held_by
 from ingest.attention import Attention
 from ingest.batch import Batch
 from ingest.closing import GONE_AFTER_SWEEPS, Closing
 from ingest.committer import Committer
+from ingest.defaults import Defaults
 from ingest.endings import Endings
 from ingest.errors import SourceError
 from ingest.families import Place, families_together
@@ -339,7 +340,7 @@ class Pipeline:
                 follower.stamp, follower.quiet = None, False
         changed = self.committer.call(lambda: self._adopter.reassign(ours.values()))
         self.attention.unread.update(self.followers)
-        return Changes(len(changed), len(self._leaving))
+        return Changes(changed, len(self._leaving))
 
     # -- faults -------------------------------------------------------------------------------------------------------
 

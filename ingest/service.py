@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 
-from ingest.adoption import Adopter, Defaults
+from ingest.adoption import Adopter
 from ingest.alerting import Alerting, Limits, limits_of
 from ingest.assignments import assignments_of
 from ingest.bookkeeper import Bookkeeper, Thresholds
+from ingest.defaults import Defaults
 from ingest.errors import DatabaseError
 from ingest.identity import hash_window, stream_key_hash_key
 from ingest.instances import Instance

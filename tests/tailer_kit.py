@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from fix_postgres import Database
 from logs_kit import content, numbers_in
 
-from ingest.adoption import Adopter, Defaults
+from ingest.adoption import Adopter
 from ingest.assignments import Assignments, Attributes
 from ingest.batch import Batch
+from ingest.defaults import Defaults
 from ingest.errors import DatabaseError
 from ingest.instances import Instance
 from ingest.pipeline import Pipeline

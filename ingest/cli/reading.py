@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def run() -> None:
-    """Tail everything under LOG_PATH, and RADIOLOG_CONFIG's sources, into the database until stopped (SIGTERM or Ctrl-C).
+    """Tail everything under LOG_PATH, and RADIOLOG_CONFIG's sources, into the database until stopped.
 
-    SIGHUP reads the configuration again: what is read, and as whose; an invalid one leaves the old in force.
+    SIGTERM and Ctrl-C end it. SIGHUP reads the configuration again: what is read, and as whose; an invalid one
+    leaves the old in force.
 
     Example: LOG_PATH=/var/log/radio radiolog run
     """
