@@ -123,7 +123,8 @@ class Daemon:
                     beat_at = now + HEARTBEAT_SECONDS
                     if not self._failures:
                         notify_systemd(f"STATUS={self._telemetry.summary(len(self._service.pipeline.followers))}")
-                self._reloading.work()
+                if self._reloading.work():
+                    beat_at = now  # who asked for it wants to see what came of it
                 more = self._lookout.look()
             except CheckpointMoved as error:
                 self._telemetry.checkpoint_moved(str(error))

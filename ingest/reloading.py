@@ -49,14 +49,17 @@ class Reloading:
         """Read it again before the next round. Safe in a signal handler."""
         self._asked.set()
 
-    def work(self) -> None:
+    def work(self) -> bool:
         """Do what was asked for. What fails because of the database is done again the next time this is called.
 
+        Returns:
+            Whether there was something to do.
+
         Raises:
-            DatabaseError: what was in force may be so only for some files yet.
+            DatabaseError: the new configuration may be in force for some files only until then.
         """
         if not self._asked.is_set() and self._next is None:
-            return
+            return False
         # Both lines: sd_notify(3) of systemd 253 and later wants the time, which is that of CLOCK_MONOTONIC.
         notify_systemd(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
@@ -67,20 +70,16 @@ class Reloading:
                 self._apply(*self._next)
         finally:
             notify_systemd("READY=1")
+        return True
 
     def _read_again(self) -> None:
         try:
             config = self._read()
             self._next = (config, places_of(config))
         except ConfigurationError as wrong:
-            self._refuse(wrong.problems)
+            self._telemetry.configuration_refused(wrong.problems)
         except SourceError as wrong:
-            self._refuse((str(wrong),))
-
-    def _refuse(self, problems: tuple[str, ...]) -> None:
-        """What was in force stays so; one that was read before and waits for the database, too."""
-        self._telemetry.configuration_refused(problems)
-        notify_systemd(f"STATUS={self._telemetry.summary(len(self._service.pipeline.followers))}")
+            self._telemetry.configuration_refused((str(wrong),))
 
     def _apply(self, config: LoggingConfig, sources: tuple[Source, ...]) -> None:
         changes = self._service.reconfigure(config, sources)
