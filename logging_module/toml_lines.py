@@ -30,7 +30,8 @@ class KeyLines:
         for line, statement, values in _statements(text):
             if statement.lstrip().startswith("["):
                 table = self._header(values)
-                self._line_by_path.setdefault(table, line)
+                for end in range(1, len(table) + 1):
+                    self._line_by_path.setdefault(table[:end], line)
             else:
                 for path in _paths(values):
                     self._line_by_path.setdefault((*table, *path), line)
