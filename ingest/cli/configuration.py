@@ -76,8 +76,7 @@ def check(
 
 
 def _as_json(source: "Assigned") -> dict[str, Any]:
-    fields = source._asdict()
-    return {**fields, "paths": list(source.paths), "source": fields.pop("origin")}
+    return {**{name: getattr(source, name) for name in _ASSIGNED}, "source": source.origin}
 
 
 def _cell(source: "Assigned", name: str) -> str:
