@@ -274,3 +274,24 @@ def test_what_waits_for_the_database_is_done_when_it_is_back(database: Database)
         station.wait_for_all()
         daemon.stop()
     ledger_holds(database)
+
+
+def test_an_encoder_session_ends_with_its_station_and_goes_on_as_one_of_the_next(database: Database) -> None:
+    station = Station(database)
+    banner = "ffmpeg version 7.1 Copyright (c) 2000-2024 the FFmpeg developers"
+
+    def progress(*seconds: int) -> list[str]:
+        return [f"frame={second * 25} fps=25 q=28.0 size={second * 300}KiB time=00:00:{second:02d}.00 bitrate=2400.0kbits/s speed=1x"
+                for second in seconds]  # fmt: skip
+
+    station.configure({"paths": ["x/"], "station": "Old"})
+    station.append("x/ffmpeg.log", banner, *progress(1, 2, 3))
+    with running(database.config, RADIOLOG_PROGRESS_INTERVAL_SECONDS="0", **station.settings) as daemon:
+        station.wait_for(("Old", "running"), sql="SELECT station, end_kind FROM stream_sessions")
+        station.configure({"paths": ["x/"], "station": "New"})
+        hang_up(daemon)
+        station.append("x/ffmpeg.log", *progress(4, 5), "Exiting normally, received signal 15.")
+        sessions = "SELECT station, end_kind IN ('running', 'killed'), max(m.metric_value::int) FROM stream_sessions JOIN system_metrics m USING (station) WHERE metric_name LIKE '%frame%' GROUP BY 1, 2 ORDER BY 1"
+        station.wait_for(("New", False, 125), ("Old", True, 75), sql=sessions)
+        daemon.stop()
+    ledger_holds(database)
