@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import random
 import signal
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from daemon_kit import RunningDaemon, running
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric
 from notify_kit import NotifySocket
-from process_kit import finished, wait_until
+from process_kit import COMMAND, environment, finished, wait_until
 
 RELOADED, REFUSED = "configuration_reloaded", "configuration_refused"
 WARNING = {"level": "warning", "event": "a warning"}
@@ -295,3 +296,26 @@ def test_an_encoder_session_ends_with_its_station_and_goes_on_as_one_of_the_next
         station.wait_for(("New", False, 125), ("Old", True, 75), sql=sessions)
         daemon.stop()
     ledger_holds(database)
+
+
+def test_it_ends_with_the_terminal_that_it_was_started_in(database: Database) -> None:
+    station = Station(database)
+    station.configure({"paths": ["a/"]})
+    station.numbers("a/a.log")
+    settings = environment(database.config, **station.settings)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(COMMAND, [COMMAND, "run"], settings)  # noqa: S606 (no shell is the point)
+    try:
+        station.wait_for_all()
+        os.kill(pid, signal.SIGHUP)  # the terminal is there: read the configuration again
+        said = b""
+        while RELOADED.encode() not in said:
+            said += os.read(terminal, 1 << 16)
+        os.close(terminal)  # now it is the kernel that sends SIGHUP
+        wait_until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None, "it ends")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        status = os.waitpid(pid, 0)[1]
+    assert os.WIFEXITED(status)  # with which code is another matter: it could not write any more
+    assert database.rows("SELECT stopped_at IS NULL FROM ingest_instances") == [(False,)]
