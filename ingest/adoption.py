@@ -3,10 +3,12 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ingest import files
 from ingest.batch import Gap
+from ingest.defaults import Defaults
 from ingest.errors import CheckpointMoved, SourceError
 from ingest.families import Place, families_together, live_names, nearest, path_of
 from ingest.follow import Continue, New, Recognised, Twin, begins_with, recognise
@@ -18,29 +20,16 @@ from ingest.identity import (
     Observed,
     compression_of,
     is_rotated_name,
-    service_of,
     stored_path,
 )
-from ingest.rows import FileContext
 from ingest.settings import FollowerSettings
 from ingest.store import Store
 from ingest.surroundings import Surroundings, ends_alike, holds_all_of, is_unchanged, length_of, still_holds
 from ingest.telemetry import Telemetry
-from parsers.events import Severity
 from parsers.registry import HEAD_BYTES, choose, create
 
 # An archive that did not change for so long is cut off, not being written.
 _WRITING_NS = 10_000_000_000
-
-
-class Defaults(NamedTuple):
-    """What stands in for what lines do not say, and which parser reads which file."""
-
-    station: str
-    host: str
-    min_severity: Severity
-    parser_by_glob: tuple[tuple[str, str], ...]
-    defer: bool = False  # leave files below the folders of other live instances to them
 
 
 class _Unknown(NamedTuple):
@@ -277,7 +266,8 @@ class Adopter:
         if len(head) < WINDOW_BYTES and not is_whole and may_grow:
             found.file.check_end()
             return None  # an archive still being written: too little of it to tell whose it is
-        name = choose(path, head, self._defaults.parser_by_glob)
+        forced = self._defaults.assignments.of(found.family).parser
+        name = forced or choose(path, head, self._defaults.parser_by_glob)
         if name is None and is_rotated_name(path) and head and is_whole and not may_grow:  # half a line is all it has
             name = choose(path, head, self._defaults.parser_by_glob, is_whole=True)
         if name is None:
@@ -293,16 +283,42 @@ class Adopter:
     def _follow(self, found: _Unknown, checkpoint: Checkpoint) -> Follower:
         path = found.observed.path
         self._said.discard(path)
-        self._telemetry.file_found(path, checkpoint.generation, checkpoint.offset, checkpoint.parser)
-        return self.follower(found.file, checkpoint, found.family)
+        follower = self.follower(found.file, checkpoint, found.family)
+        if self._defaults.renewed(follower.context, found.family).parser != checkpoint.parser:
+            self._assign(follower)  # another one read it until now
+        self._telemetry.file_found(path, checkpoint.generation, checkpoint.offset, follower.context.parser)
+        return follower
 
     def follower(self, file: files.LogFile, checkpoint: Checkpoint, live_name: str) -> Follower:
-        """Read a generation on in a file that is known to be it."""
-        context = FileContext(
-            checkpoint.generation, stored_path(file.path), self._defaults.station, service_of(live_name),
-            self._defaults.host, checkpoint.parser, checkpoint.parser_version, self._defaults.min_severity,
-        )  # fmt: skip
+        """Read a generation on in a file that is known to be it, by the parser that read it until now."""
+        parser = (checkpoint.parser, checkpoint.parser_version)
+        context = self._defaults.context(checkpoint.generation, file.path, live_name, parser)
         return Follower(file, checkpoint, stored_path(live_name), context, self._settings)
+
+    def reconfigure(self, defaults: Defaults, root_of: Callable[[str], str | None]) -> None:
+        """From now on files are of these stations and parsers; those that are followed by `reassign`."""
+        self._defaults, self.root_of = defaults, root_of
+
+    def reassign(self, followers: Iterable[Follower]) -> int:
+        """Let what is followed be what it is by now, from the next line on; all that was read must be committed.
+
+        May be called again after any error.
+
+        Returns:
+            How many of them have changed.
+        """
+        changed = [one for one in followers if self._defaults.renewed(one.context, one.family) != one.context]
+        for follower in changed:
+            self._assign(follower)
+        return len(changed)
+
+    def _assign(self, follower: Follower) -> None:
+        """What a parser holds, and an encoder session that is open, are of the station and parser from before."""
+        known, wanted = follower.context, self._defaults.renewed(follower.context, follower.family)
+        if (known.station, known.parser) != (wanted.station, wanted.parser):
+            self._store.commit([follower.conclude(follower.file.observe(), datetime.now(UTC))])
+        follower.context = wanted
+        follower.resume(self._store.load(wanted.generation))
 
     def _leave(self, found: _Unknown, owner: str) -> None:
         path = found.observed.path

@@ -71,6 +71,9 @@ class Alerting:
         is_caught_up: whether everything that is in the files has been read.
         clock: the present, UTC.
         supervisor: ends calls that nobody answers.
+
+    Attributes:
+        limits: what is a trouble; may be set by another thread.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Alerting:
     ) -> None:  # fmt: skip
         self._connect = connect
         self._instance = instance
-        self._limits = limits
+        self.limits = limits
         self._is_caught_up = is_caught_up
         self._clock = clock
         self._supervisor = supervisor
@@ -123,7 +126,7 @@ class Alerting:
         cursor.execute(_SQL["known"])
         known = {(row[0], row[1]): State(*row[2:]) for row in cursor.fetchall()}
         for seen in self._seen(cursor, now):
-            if seen.alert not in self._limits.alerts:
+            if seen.alert not in self.limits.alerts:
                 continue
             change = decide(seen, known.get((seen.station, seen.name)), now, watching_since)
             if change is None:
@@ -142,16 +145,16 @@ class Alerting:
         caught_up_at = self._caught_up_at or now
         yield Seen(
             "ingest_behind", "", (now - caught_up_at).total_seconds(), BEHIND_SECONDS, 1.0, caught_up_at,
-            scope=self._limits.host,
+            scope=self.limits.host,
         )  # fmt: skip
         yield Seen(
             "file_suspended", "", float(ingest["suspended"]), 1.0, 1.0, now,
-            (str(ingest["suspended_path"] or ""), "radiolog dead-letters list, then release."), self._limits.host,
+            (str(ingest["suspended_path"] or ""), "radiolog dead-letters list, then release."), self.limits.host,
         )  # fmt: skip
-        yield from disks(self._limits.folders, self._limits, now)
+        yield from disks(self.limits.folders, self.limits, now)
         knows_now = now - caught_up_at < FRESH and not ingest["others_silent"]
         for row in _rows(cursor, "stations"):
-            yield from of_station(row, self._limits, now, judged=knows_now and not row["maintained"])
+            yield from of_station(row, self.limits, now, judged=knows_now and not row["maintained"])
 
 
 def of_station(row: dict[str, Any], limits: Limits, now: datetime, *, judged: bool) -> Iterator[Seen]:

@@ -8,10 +8,11 @@ from itertools import islice
 from pathlib import Path
 
 from ingest import files
+from ingest.assignments import places_of
 from ingest.errors import SourceError
 from ingest.findings import Finding, error, ok, warning
 from ingest.machine import most_open
-from ingest.sources import Source, configured_sources
+from ingest.sources import Source, pattern_of
 from ingest.telemetry import Telemetry
 from ingest.tree import Tree
 from logging_module.config import LoggingConfig
@@ -30,7 +31,7 @@ _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
 def machine_findings(config: LoggingConfig) -> Iterator[Finding]:
     """All that can be said without a database."""
     try:
-        sources = configured_sources(config.log_path, config.extra_paths)
+        sources = places_of(config)
     except SourceError as refused:
         yield error("log files", str(refused), "set LOG_PATH to a folder")
         return
@@ -38,6 +39,7 @@ def machine_findings(config: LoggingConfig) -> Iterator[Finding]:
     found = list(tree.look())
     yield from _folders(sources)
     yield from _files([file.path for file in found], sources)
+    yield from _assigned(config, [file.path for file in found])
     yield from _limits(len(tree.folders), len(found), polling=config.polling)
     yield from _disks(config, sources)
     yield from _clock()
@@ -50,7 +52,7 @@ def _folders(sources: tuple[Source, ...]) -> Iterator[Finding]:
         try:
             os.listdir(folder)
         except FileNotFoundError:
-            yield error("log files", f"{folder} does not exist", f"mkdir {folder}, or set LOG_PATH to where logs are")
+            yield error("log files", f"{folder} does not exist", f"mkdir {folder}, or correct where logs are")
         except PermissionError:
             yield error(
                 "log files", f"{folder} may not be read by {me}", f"give {me} r-x there, by a group for example"
@@ -78,6 +80,18 @@ def _files(paths: list[str], sources: tuple[Source, ...]) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield ok("log files", f"{len(paths)} logs, all readable")
+
+
+def _assigned(config: LoggingConfig, paths: list[str]) -> Iterator[Finding]:
+    """Sources of the file that name nothing: probably misspelt."""
+    include = tuple(config.include)
+    for source in config.assigned:
+        for place in map(pattern_of, source.paths):
+            if not any(place.matches(path, include) for path in paths):
+                yield warning(
+                    "log files", f"no log is in {place.path} ({source.origin})",
+                    "correct the path, or let a service write one there; in a folder RADIOLOG_INCLUDE counts",
+                )  # fmt: skip
 
 
 def _is_below(path: str, source: Source) -> bool:

@@ -16,6 +16,8 @@ from ingest.tree import Key
 
 # A rename in the middle of a scan can hide a file from it once.
 GONE_AFTER_SWEEPS = 2
+# After such a pause every parser takes a record for complete; no encoder is taken for gone so soon.
+RELEASED_AFTER_SECONDS = 10.0
 
 
 class Closing:
@@ -49,6 +51,32 @@ class Closing:
         self._telemetry = telemetry
         self._wall = wall
         self._monotonic = monotonic
+
+    def reconfigure(self, settings: PipelineSettings) -> None:
+        """Other places are read from now on."""
+        self._settings = settings
+
+    def leave(self, leaving: dict[Key, int]) -> None:
+        """Let go of files that are not ours any more and were read as far as they must; what is held is stored.
+
+        Their generations stay as they are: where such a file is ours again, it is read on at its checkpoint.
+
+        Args:
+            leaving: size in bytes up to which each is read; the pipeline's own, those that are let go of are taken out.
+        """
+        for key, end in list(leaving.items()):
+            follower = self._followers.get(key)
+            if follower is None:  # replaced or finished meanwhile
+                del leaving[key]
+                continue
+            if follower.stamp is None and follower.checkpoint.offset < end and not follower.last_error:
+                continue
+            del leaving[key]
+            batch = follower.tick(follower.file.observe(), self._wall(), RELEASED_AFTER_SECONDS)
+            if batch is not None:
+                self._committer.add(batch)
+            self._let_go(key, follower)
+            self._telemetry.file_left(follower.path, follower.checkpoint.generation, follower.checkpoint.offset)
 
     def finish_quiet(self) -> None:
         """Finish what is over and has been quiet for long enough."""
@@ -119,14 +147,9 @@ class Closing:
 
     def bury(self, seen: Collection[Key]) -> None:
         """End the generations whose files were removed while nobody looked. `seen`: all files of the tree."""
-        sources, include = self._settings.sources, self._settings.include
-
-        def is_source(path: str) -> bool:
-            return any(source.matches(path, include) for source in sources)
-
         self._committer.flush()
         held = held_by(self._followers.values())
-        burials = self._committer.call(lambda: self._endings.bury(seen, held, is_source))
+        burials = self._committer.call(lambda: self._endings.bury(seen, held, self._settings.is_source))
         self._bury(burials)
         for follower, _, gaps in burials:
             unread_bytes = sum(gap.to_offset - gap.from_offset for gap in gaps)

@@ -3,16 +3,19 @@
 import random
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ingest.backoff import delay_seconds
 from ingest.errors import CheckpointMoved, DatabaseError, DatabaseUnavailable
 from ingest.lookout import Lookout
 from ingest.process import notify_systemd
+from ingest.reloading import Reloading
 from ingest.service import HEARTBEAT_SECONDS, Service
 from ingest.telemetry import Telemetry
 from ingest.vitals import Vitals, watched
 from ingest.wake import Waker
+from logging_module.config import LoggingConfig
 
 # What follows from many small commits is derived together.
 DERIVE_REST_SECONDS = 0.1
@@ -25,15 +28,25 @@ class Daemon:
         service: what to run; closed at the end.
         waker: says when to look.
         telemetry: told what happens.
-        sweep_interval_seconds: how often the whole tree is looked at, events or not.
+        config: in force at the start.
+        read_config: gives the configuration as it is now, or raises ConfigurationError.
     """
 
-    def __init__(self, service: Service, waker: Waker, telemetry: Telemetry, *, sweep_interval_seconds: float) -> None:
+    def __init__(
+        self,
+        service: Service,
+        waker: Waker,
+        telemetry: Telemetry,
+        config: LoggingConfig,
+        read_config: Callable[[], LoggingConfig],
+    ) -> None:
+        sweep_interval_seconds = config.sweep_interval_seconds
         self._service = service
         self._waker = waker
         self._telemetry = telemetry
         self._sweep_interval_seconds = sweep_interval_seconds
         self._lookout = Lookout(service.pipeline, waker, telemetry, sweep_interval_seconds=sweep_interval_seconds)
+        self._reloading = Reloading(config, read_config, service, self._lookout, telemetry)
         self._stopping = threading.Event()
         self._failures = 0
         self._trusted_at = 0.0  # monotonic: without another failure until then, the database is back
@@ -46,6 +59,11 @@ class Daemon:
         self._service.hurry()
         self._stopping.set()
         self._derive_wanted.set()
+        self._waker.wake()
+
+    def reload(self) -> None:
+        """Ask the daemon to read its configuration again. Safe in a signal handler."""
+        self._reloading.ask()
         self._waker.wake()
 
     def run(self) -> None:
@@ -105,6 +123,8 @@ class Daemon:
                     beat_at = now + HEARTBEAT_SECONDS
                     if not self._failures:
                         notify_systemd(f"STATUS={self._telemetry.summary(len(self._service.pipeline.followers))}")
+                if self._reloading.work():
+                    beat_at = now  # who asked for it wants to see what came of it
                 more = self._lookout.look()
             except CheckpointMoved as error:
                 self._telemetry.checkpoint_moved(str(error))

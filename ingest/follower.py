@@ -59,7 +59,7 @@ class Follower:
         file: open, and the one that the checkpoint means as far as its FileId tells.
         checkpoint: where to begin.
         family: the live name that the file belongs to.
-        context: defaults for the file's lines.
+        context: defaults for the file's lines, and the parser.
         settings: bounds.
 
     Raises SourceError when the file's first bytes, which tell its encoding, cannot be read.
@@ -92,7 +92,13 @@ class Follower:
         self.resume(checkpoint)
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Forget everything in memory and go on from what the database says."""
+        """Forget everything in memory and go on from what the database says.
+
+        Another parser than before, which the context names, begins anew at the checkpoint.
+        """
+        if checkpoint.parser != self.context.parser:
+            parser, version = self.context.parser, self.context.parser_version
+            checkpoint = checkpoint._replace(parser=parser, parser_version=version, parser_state={})
         self.checkpoint = checkpoint
         self.stamp: tuple[int, int] | None = None
         self.quiet = False
@@ -205,6 +211,14 @@ class Follower:
             self._take(line, arrival)
         self._add(self._parser.finish(), arrival, None)
         return self._build(observed, self._expected, now, state=state, gaps=gaps or [])
+
+    def conclude(self, observed: Observed, now: datetime) -> Batch:
+        """The parser lets go of everything and its sessions end, because what comes is of another station or parser.
+
+        Everything that was read must be in batches; this one moves no byte.
+        """
+        self._add(self._parser.finish(), self._arrival(observed, now), None)
+        return self._build(observed, self.checkpoint.proof, now)
 
     # -----------------------------------------------------------------------------------------------------------------
 

@@ -80,6 +80,15 @@ class Member:
             )
         self._epoch, self._forgotten = epoch, False
 
+    def move(self, roots: tuple[str, ...], station: str) -> None:
+        """This instance reads other folders from now on, and is configured for that station, of the same time zone."""
+        self._instance = self._instance._replace(roots=roots, station=station)
+        with self._transaction() as cursor:
+            cursor.execute(_SQL["move"], {**self._me(), "roots": as_json(roots)})
+            if cursor.rowcount != 1:
+                self._check_fence(cursor)
+            cursor.execute(_SQL["set_time_zone"], {"station": station, "time_zone": self._instance.time_zone})
+
     def heartbeat(self, health: dict[str, Any]) -> None:
         """Say that this instance lives.
 

@@ -1,6 +1,7 @@
 """What the daemon looks at in each round, and how long it waits for the next one."""
 
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from ingest.pipeline import Pipeline
@@ -49,6 +50,13 @@ class Lookout:
         if self._rhythm.adapt_due(now, len(changes)):
             self._waker.adapt(self._rhythm.take_changes())
         return more
+
+    def watch(self, folders: Collection[str]) -> None:
+        """Look at these folders from now on, at once."""
+        if set(folders) != set(self._waker.roots):
+            self._waker.watch(folders)
+            self._silence = Silence(self._waker.roots, self._telemetry)
+        self._waker.wake(tree_changed=True)
 
     def _sweep(self, hints: Hints, now: float, *, hinted: bool) -> bool:
         expects_events = self._waker.mode == "events"

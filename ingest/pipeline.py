@@ -17,13 +17,14 @@ from ingest.attention import Attention
 from ingest.batch import Batch
 from ingest.closing import GONE_AFTER_SWEEPS, Closing
 from ingest.committer import Committer
+from ingest.defaults import Defaults
 from ingest.endings import Endings
 from ingest.errors import SourceError
 from ingest.families import Place, families_together
 from ingest.follower import Follower, Replaced
 from ingest.portion import Portion
 from ingest.room import Room
-from ingest.settings import PipelineSettings
+from ingest.settings import Changes, PipelineSettings
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 from ingest.tree import Found, Key, Tree
@@ -80,6 +81,7 @@ class Pipeline:
             self.followers, self.committer, adopter, Endings(store, adopter, telemetry), settings, telemetry,
             wall=wall, monotonic=monotonic,
         )  # fmt: skip
+        self._leaving: dict[Key, int] = {}  # files that are not ours any more, and how far they are still read
         self._sweeps = 0
         self._not_reached: list[Key] = []
 
@@ -107,7 +109,7 @@ class Pipeline:
                 follower.rename(path, self._adopter.family_of(path))
                 self._telemetry.file_renamed(path, follower.checkpoint.generation)
         for key, follower in self.followers.items():
-            follower.missed_sweeps = 0 if key in seen else follower.missed_sweeps + 1
+            follower.missed_sweeps = 0 if key in seen or key in self._leaving else follower.missed_sweeps + 1
         self._room.left_out = self._adopter.deferred = False
         self._adopter.forget_all_but(seen.keys(), seen.values())
         removed = [file for key, file in self.waiting.items() if key not in seen and key not in self.followers]
@@ -122,14 +124,13 @@ class Pipeline:
         """Adopt what is new among some paths, without looking at the whole tree; gives the files that stand there."""
         if self.waiting:  # an archive among the paths may be of a file that only they have
             self.sweep()
-        include = self._settings.include
         keys: set[Key] = set()
         unknown = []
         for path in paths:
             key = files.inode_key(path)
             if key in self.followers:
                 keys.add(key)
-            elif key is not None and any(source.matches(path, include) for source in self._settings.sources):
+            elif key is not None and self._settings.is_source(path):
                 unknown.append(path)
         originals = {self._adopter.family_of(path) for path in unknown}.difference(unknown)
         # A copy is judged together with what it may be a copy of.
@@ -239,6 +240,7 @@ class Pipeline:
                 self.attention.unread.discard(key)
         self._not_reached = list(queue)
         self.attention.unread.update(queue)
+        self._closing.leave(self._leaving)
         self.committer.submit()
         return more or bool(queue)
 
@@ -305,6 +307,40 @@ class Pipeline:
     def finish_rotated(self) -> None:
         """Finish everything that rotation has put aside, without waiting: nobody is expected to write there now."""
         self._closing.finish_rotated()
+
+    # -- another configuration ----------------------------------------------------------------------------------------
+
+    def reconfigure(self, settings: PipelineSettings, defaults: Defaults) -> Changes | None:
+        """Read other places, and files as other stations' or by other parsers, from the next line of each on.
+
+        Everything that is there now is still begun by the old settings. Files of places that are gone are read to the
+        end that they have now, and let go of then. After an error it may be called again, with the same arguments.
+
+        Args:
+            settings: places and globs; all else must be as before.
+            defaults: stations and parsers.
+
+        Returns:
+            None where files wait for descriptors, so that not everything could be begun: nothing has changed yet.
+        """
+        self.sweep()
+        if self.left_out:
+            return None
+        self.committer.flush()
+        self._settings = settings
+        self._tree = Tree(settings.sources, settings.include, self._telemetry)
+        self._closing.reconfigure(settings)
+        self._adopter.reconfigure(defaults, settings.root_of)
+        ours = {key: follower for key, follower in self.followers.items() if settings.is_source(follower.path)}
+        for key, follower in self.followers.items():
+            if key in ours:
+                self._leaving.pop(key, None)
+            elif key not in self._leaving:
+                self._leaving[key] = follower.file.observe().size_bytes
+                follower.stamp, follower.quiet = None, False
+        changed = self.committer.call(lambda: self._adopter.reassign(ours.values()))
+        self.attention.unread.update(self.followers)
+        return Changes(changed, len(self._leaving))
 
     # -- faults -------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,29 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def reloading_on_hangup(reload: Callable[[], None], stop: Callable[[], None]) -> Iterator[None]:
+    """SIGHUP asks to read the configuration again; when the terminal that we were started in is gone, to stop."""
+    in_terminal = _in_terminal()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        (stop if in_terminal and not _in_terminal() else reload)()
+
+    before = signal.signal(signal.SIGHUP, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _in_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 def notify_systemd(state: str) -> None:
     """Tell systemd (sd_notify(3)) when it started us with Type=notify; else do nothing."""
     address = os.environ.get("NOTIFY_SOCKET", "")

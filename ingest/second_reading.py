@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ingest.assignments import Assignments
 from ingest.batch import Batch, Move
 from ingest.identity import NOTHING, family, service_of, stream_key_hash_key
 from ingest.line_clock import Arrival
@@ -29,7 +30,6 @@ from parsers.events import (
     Parser,
     RawLine,
     Rejected,
-    Severity,
 )
 from parsers.ffmpeg import FfmpegParser
 from parsers.registry import choose, create
@@ -44,10 +44,9 @@ _NO_FILE = {
 class ReplaySettings(NamedTuple):
     """What stands in for what lines do not say, as for the daemon."""
 
-    station: str
+    assignments: Assignments
     host: str
     zone: tzinfo
-    min_severity: Severity
     parser_by_glob: tuple[tuple[str, str], ...]
 
 
@@ -85,7 +84,8 @@ def read_again(letter: Letter, originals: Originals, settings: ReplaySettings) -
         originals: finds the line's bytes.
         settings: as the daemon's.
     """
-    name = choose(letter.path, b"", settings.parser_by_glob) or letter.parser
+    forced = settings.assignments.of(_live_name(letter)).parser
+    name = forced or choose(letter.path, b"", settings.parser_by_glob) or letter.parser
     if name == FfmpegParser.name and letter.file is None:
         return Remains(letter, "what its file has shown of stream keys is no longer kept, so none could be masked")
     try:
@@ -156,15 +156,20 @@ def _alone(parsed: Iterable[Any]) -> Iterator[Event]:
             yield event
 
 
+def _live_name(letter: Letter) -> str:
+    return letter.file.family if letter.file else family(letter.path)
+
+
 def _batch(
     outcome: Outcome, line: RawLine, found: Found, letter: Letter, parser: Parser, settings: ReplaySettings
 ) -> Batch:
     """The line's rows. It was written at the latest when it was read, and when its file was last changed."""
-    live_name = letter.file.family if letter.file else family(letter.path)
+    live_name = _live_name(letter)
+    attributes = settings.assignments.of(live_name)
     host = (letter.file.host if letter.file else None) or settings.host
     context = FileContext(
-        letter.generation, letter.path, settings.station, service_of(live_name), host, parser.name, parser.version,
-        settings.min_severity,
+        letter.generation, letter.path, attributes.station, attributes.service or service_of(live_name), host,
+        parser.name, parser.version, attributes.min_severity,
     )  # fmt: skip
     builder = BatchBuilder(context, EncoderTracker(interval_seconds=0.0))
     builder.count_line()

@@ -10,22 +10,23 @@ from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 
-from ingest.adoption import Adopter, Defaults
-from ingest.alerting import Alerting, limits_of
+from ingest.adoption import Adopter
+from ingest.alerting import Alerting, Limits, limits_of
+from ingest.assignments import assignments_of
 from ingest.bookkeeper import Bookkeeper, Thresholds
+from ingest.defaults import Defaults
 from ingest.errors import DatabaseError
 from ingest.identity import hash_window, stream_key_hash_key
 from ingest.instances import Instance
 from ingest.machine import boot_id, machine_id, most_open
 from ingest.pipeline import Pipeline
 from ingest.schema import ready_connection
-from ingest.settings import FollowerSettings, PipelineSettings
+from ingest.settings import Changes, FollowerSettings, PipelineSettings
 from ingest.sources import Source
 from ingest.store import Store
 from ingest.supervisor import Supervisor
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig
-from parsers.events import Severity
 
 HEARTBEAT_SECONDS = 5.0
 VERSION = version("radiolog")
@@ -62,7 +63,7 @@ class Service:
             Thresholds(config.max_open_play_seconds, config.gap_threshold_seconds),
             self._supervisor,
         )
-        settings = FollowerSettings(
+        self._follower_settings = FollowerSettings(
             config.batch_rows,
             config.batch_bytes,
             config.max_line_bytes,
@@ -70,18 +71,12 @@ class Service:
             ZoneInfo(config.time_zone),
             stream_key_hash_key(self.instance.machine),
         )
-        defaults = Defaults(
-            config.station, self.instance.host, Severity(config.min_level), tuple(config.parser_by_glob), defer
-        )
-        include = tuple(config.include)
-
-        def root_of(path: str) -> str | None:
-            return next((at.path for at in sources if at.kind == "folder" and at.matches(path, include)), None)
-
+        self._defer = defer
+        settings, defaults = self._settings_of(config, sources)
         self.pipeline = Pipeline(
             self._store,
-            Adopter(self._store, defaults, settings, telemetry, root_of),
-            PipelineSettings(sources, include, config.rotate_wait_seconds, settings, most_open()),
+            Adopter(self._store, defaults, self._follower_settings, telemetry, settings.root_of),
+            settings,
             telemetry,
             wall=lambda: datetime.now(UTC),
             monotonic=time.monotonic,
@@ -90,7 +85,7 @@ class Service:
 
         self.alerting = Alerting(
             self._connect("alerts"), self.instance.name,
-            limits_of(config, [source.folder for source in sources], self.instance.host),
+            self._limits_of(sources),
             lambda: "swept_at" in telemetry.state and not self.pipeline.attention.unread,
             lambda: datetime.now(UTC), self._supervisor,
         )  # fmt: skip
@@ -99,6 +94,20 @@ class Service:
         """Connect and take over from whoever ran under this instance's name before."""
         self.pipeline.committer.call(self._store.take_over)
         self.telemetry.started(self.instance.name, self._store.epoch, list(self.instance.roots))
+
+    def reconfigure(self, config: LoggingConfig, sources: tuple[Source, ...]) -> Changes | None:
+        """Read other places, and files as other stations' (`Pipeline.reconfigure`). May be called again after an error.
+
+        Args:
+            config: what is said of stations, parsers and globs in it holds from now on, nothing else.
+            sources: what to read.
+        """
+        changes = self.pipeline.reconfigure(*self._settings_of(config, sources))
+        if changes is not None:
+            roots = tuple(source.path for source in sources)
+            self.pipeline.committer.call(lambda: self._store.move(roots, config.station))
+            self.alerting.limits = self._limits_of(sources)
+        return changes
 
     def on_commit(self, wakes: Callable[[], None]) -> None:
         """Call `wakes` after every commit, in the worker's thread."""
@@ -130,6 +139,15 @@ class Service:
         except DatabaseError:
             return
 
+    def _settings_of(self, config: LoggingConfig, sources: tuple[Source, ...]) -> tuple[PipelineSettings, Defaults]:
+        settings = PipelineSettings(
+            sources, tuple(config.include), self._config.rotate_wait_seconds, self._follower_settings, most_open()
+        )
+        return settings, Defaults(assignments_of(config), self.instance.host, tuple(config.parser_by_glob), self._defer)
+
+    def _limits_of(self, sources: tuple[Source, ...]) -> Limits:
+        return limits_of(self._config, [source.folder for source in sources], self.instance.host)
+
     def _connect(self, role: str) -> Callable[[], Connection]:
         name = f"radiolog {role}"
         return lambda: ready_connection(self._config, application_name=name, watch=self._supervisor.watch)
@@ -138,7 +156,9 @@ class Service:
 def _instance(config: LoggingConfig, sources: tuple[Source, ...], name: str) -> Instance:
     machine = machine_id()[:64]
     all_roots = tuple(source.path for source in sources)
-    digest = hash_window("\0".join(all_roots).encode("utf-8", "surrogateescape")).hex()[:12]
+    # Of a file it is the same daemon whatever the file says: places come and go while it runs.
+    same = [str(config.config_file.absolute())] if config.config_file and name == "run" else all_roots
+    digest = hash_window("\0".join(same).encode("utf-8", "surrogateescape")).hex()[:12]
     return Instance(
         f"{machine[:32]}/{name}/{digest}", machine, all_roots, socket.gethostname()[:256], os.getpid(),
         boot_id(), config.station, config.time_zone,

@@ -27,3 +27,19 @@ class PipelineSettings(NamedTuple):
     rotate_wait_seconds: float
     follower: FollowerSettings
     most_open: int = 1 << 20
+
+    def is_source(self, path: str) -> bool:
+        """Whether a path is one of those that are read."""
+        return any(source.matches(path, self.include) for source in self.sources)
+
+    def root_of(self, path: str) -> str | None:
+        """The folder that a path must not lead out of, or None."""
+        of_folders = (source for source in self.sources if source.kind == "folder")
+        return next((source.path for source in of_folders if source.matches(path, self.include)), None)
+
+
+class Changes(NamedTuple):
+    """What another configuration has changed: files that are somebody else's now, files that are let go of."""
+
+    reassigned: int
+    leaving: int

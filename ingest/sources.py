@@ -33,7 +33,7 @@ class Source(NamedTuple):
         if self.kind == "file":
             return path == self.path
         if self.kind == "pattern":
-            return fnmatch(family(path), self.path)
+            return _is_like(family(path), self.path)
         return path.startswith(self.path.rstrip("/") + "/") and _included(path, self.path, include)
 
 
@@ -43,9 +43,12 @@ def source_of(path: Path) -> Source:
 
 
 def pattern_of(text: str) -> Source:
-    """A configured place: an existing folder with all below, else the live name or pattern of live names."""
+    """A configured place: a folder with all below, which is there or ends with `/`, else a live name or a pattern.
+
+    In a pattern `*` stands for `/`, too, so that it has the folders below; `**/` may stand for nothing.
+    """
     path = Path(text).expanduser().absolute()
-    return Source(str(path), "folder" if path.is_dir() else "pattern")
+    return Source(str(path), "folder" if text.endswith("/") or path.is_dir() else "pattern")
 
 
 def configured_sources(log_path: Path, extra_paths: Iterable[str]) -> tuple[Source, ...]:
@@ -53,6 +56,10 @@ def configured_sources(log_path: Path, extra_paths: Iterable[str]) -> tuple[Sour
     if log_path.exists() and not log_path.is_dir():
         raise SourceError(f"{log_path}: is no folder; set LOG_PATH to the folder that your services write to")
     return tuple(dict.fromkeys([Source(str(log_path.absolute()), "folder"), *map(pattern_of, extra_paths)]))
+
+
+def _is_like(live_name: str, pattern: str) -> bool:
+    return fnmatch(live_name, pattern) or ("/**/" in pattern and fnmatch(live_name, pattern.replace("/**/", "/")))
 
 
 def _included(path: str, base: str, include: tuple[str, ...]) -> bool:

@@ -6,6 +6,7 @@ lost but somebody may want to look, error = bytes are lost or a person is needed
 
 import logging
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -50,6 +51,19 @@ class Telemetry:
         """The daemon has committed what it read and ends."""
         self._say("info", "stopped", reason=reason)
 
+    def configuration_reloaded(self, roots: list[str], reassigned: int, leaving: int, need_restart: list[str]) -> None:
+        """Another configuration is in force: how many files are of another station or parser now, how many go."""
+        self.state.pop("configuration_problems", None)
+        self._say("info", "configuration_reloaded", roots=roots, reassigned=reassigned, leaving=leaving)
+        if need_restart:
+            mend = "these settings hold after a restart: systemctl restart radiolog"
+            self._say("warning", "configuration_needs_restart", settings=need_restart, mend=mend)
+
+    def configuration_refused(self, problems: Sequence[str]) -> None:
+        """The configuration was to be read again and is wrong: the one from before stays in force."""
+        self.state["configuration_problems"] = list(problems)
+        self._say("error", "configuration_refused", problems=list(problems), mend="correct it and reload again")
+
     def file_found(self, path: str, generation: int, offset: int, parser: str) -> None:
         """A file is read from `offset` on."""
         self._say("info", "file_found", path=path, generation=generation, offset=offset, parser=parser)
@@ -86,6 +100,10 @@ class Telemetry:
     def file_left_to(self, path: str, owner: str) -> None:
         """Another live radiolog reads this file."""
         self._say("warning", "file_left_to_other", path=path, owner=owner)
+
+    def file_left(self, path: str, generation: int, offset: int) -> None:
+        """A file is in no configured place any more; what it held until then is stored."""
+        self._say("info", "file_left", path=path, generation=generation, offset=offset)
 
     def file_unreadable(self, path: str, message: str) -> None:
         """A file cannot be read now; the next sweep tries again."""
@@ -136,7 +154,11 @@ class Telemetry:
     def summary(self, files: int) -> str:
         """One line for `systemctl status`."""
         lines, committed_at = self.counters.get("lines_total", 0), self.state.get("committed_at", "none yet")
-        return f"follows {files} files; {lines} lines stored since the start, the last commit: {committed_at}"
+        said = f"follows {files} files; {lines} lines stored since the start, the last commit: {committed_at}"
+        problems = self.state.get("configuration_problems")
+        return (
+            f"{said}; the changed configuration is wrong, the old one is in force: {problems[0]}" if problems else said
+        )
 
     def health(self) -> dict[str, Any]:
         """All counters, and how things are now."""

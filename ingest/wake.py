@@ -95,6 +95,14 @@ class Waker(FileSystemEventHandler):
         if watch is not None:
             watch.stop()
 
+    def watch(self, folders: Iterable[str]) -> None:
+        """Watch these folders from now on, and no others."""
+        self.roots = tuple(dict.fromkeys(folders))
+        if not self._polling:
+            self._watched = {root: inode_key(root) for root in self.roots}
+            self._renew()
+        self._telemetry.watching(self.mode)
+
     def check(self, folders: Mapping[str, int] | None = None) -> None:
         """Watch what is not watched, or no longer; to a folder that was recreated watchdog is blind.
 

@@ -1,9 +1,9 @@
-"""`LoggingConfig`: every setting, from arguments, environment and `.env`. Decides nothing and connects to nothing."""
+"""`LoggingConfig`: every setting, from arguments, environment, `.env` and file. Connects to nothing."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PrivateAttr, SecretStr, ValidationError
 
@@ -14,12 +14,18 @@ from logging_module.locations import EMBEDDED_DATABASE, EMBEDDED_PORT, EMBEDDED_
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-Source: TypeAlias = Literal["default", "environment", ".env", "argument"]
+    from logging_module.config_file import Assigned, ConfigFile
+
+# Where a value came from: default, environment, .env, argument, or file and line.
+Source: TypeAlias = str
 
 _PREFIX = "RADIOLOG_"
 _ENV_FILE = ".env"
 # Names another file instead of `.env`; the installed command does so. It must be readable where it exists.
 _ENV_FILE_VARIABLE = "RADIOLOG_ENV_FILE"
+# Names the TOML file (logging_module/config_file.py). It must be there.
+CONFIG_VARIABLE = "RADIOLOG_CONFIG"
+_PARSERS = ("parser_by_glob", "parsers")  # the attribute whose variable is called otherwise
 
 
 def _split(value: object) -> object:
@@ -123,6 +129,8 @@ class LoggingConfig(BaseModel):
     metrics_port: int = 9464
 
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
+    _config_file: Path | None = PrivateAttr(default=None)
+    _assigned: "tuple[Assigned, ...]" = PrivateAttr(default=())
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -132,18 +140,25 @@ class LoggingConfig(BaseModel):
         self._sources = {name: "argument" if name in values else "default" for name in type(self).model_fields}
 
     @classmethod
-    def from_env(cls) -> "LoggingConfig":
-        """Settings from the environment, else from `.env` in the working directory, else defaults.
+    def from_env(cls, config_file: Path | None = None) -> "LoggingConfig":
+        """Settings from the environment, else `.env` in the working directory, else RADIOLOG_CONFIG, else defaults.
 
         RADIOLOG_ENV_FILE names another file than `.env`, which need not exist. An empty value means unset. The file is
         read literally: `${…}` is not expanded, as in systemd's EnvironmentFile.
 
+        Args:
+            config_file: a TOML file instead of the one that RADIOLOG_CONFIG names.
+
         Raises:
-            ConfigurationError: a value has the wrong type (every wrong variable is named), or `.env` is unreadable.
+            ConfigurationError: a value has the wrong type (every wrong variable is named), `.env` is unreadable, or
+                something is wrong in the TOML file.
         """
         from_file = _read_env_file(Path(os.environ.get(_ENV_FILE_VARIABLE) or _ENV_FILE))
-        values: dict[str, str] = {}
-        sources: dict[str, Source] = {}
+        named = os.environ.get(CONFIG_VARIABLE, "").strip() or from_file.get(CONFIG_VARIABLE, "").strip()
+        path = config_file or (_home(Path(named)) if named else None)
+        toml, problems = _read_config_file(path)
+        values: dict[str, Any] = {**toml.values} if toml else {}
+        sources: dict[str, Source] = {**toml.origins} if toml else {}
         for name in cls.model_fields:
             variable = variable_name(name)
             for source, variables in (("environment", os.environ), (".env", from_file)):
@@ -151,10 +166,16 @@ class LoggingConfig(BaseModel):
                 if not text.strip():
                     continue
                 values[name] = text if name in rules.SECRETS else text.strip()
-                sources[name] = source  # type: ignore[assignment]
+                sources[name] = source
                 break
-        config = cls(**values)
+        try:
+            config = cls(**values)
+        except ConfigurationError as error:
+            raise ConfigurationError((*problems, *error.problems)) from None
+        if problems:
+            raise ConfigurationError((*problems, *_wrong_values(dict(config))))
         config._sources.update(sources)
+        config._config_file, config._assigned = path, toml.assigned if toml else ()
         return config
 
     def validate(self) -> None:  # type: ignore[override]  # pydantic's own, deprecated, does something else
@@ -170,6 +191,16 @@ class LoggingConfig(BaseModel):
     def sources(self) -> dict[str, Source]:
         """Where each value came from, by attribute name."""
         return dict(self._sources)
+
+    @property
+    def config_file(self) -> Path | None:
+        """The TOML file that was read."""
+        return self._config_file
+
+    @property
+    def assigned(self) -> "tuple[Assigned, ...]":
+        """The file's `[[sources]]`, in their order."""
+        return self._assigned
 
     @property
     def embedded(self) -> bool:
@@ -218,13 +249,35 @@ def variable_name(attribute: str) -> str:
     """The environment variable of a setting."""
     if attribute in rules.UNPREFIXED:
         return attribute.upper()
-    return _PREFIX + {"parser_by_glob": "PARSERS"}.get(attribute, attribute.upper())
+    return _PREFIX + dict([_PARSERS]).get(attribute, attribute).upper()
+
+
+def file_key(attribute: str) -> str:
+    """The name of a setting in the TOML file."""
+    return dict([_PARSERS]).get(attribute, attribute)
+
+
+def setting_name(key: str) -> str | None:
+    """The setting that a key of the TOML file means, or None."""
+    return next((name for name in LoggingConfig.model_fields if file_key(name) == key), None)
 
 
 def unknown_variables() -> tuple[str, ...]:
     """Variables of the environment that begin with RADIOLOG_ and mean nothing: probably misspelt."""
-    known = {variable_name(name) for name in LoggingConfig.model_fields} | {_ENV_FILE_VARIABLE}
+    known = {variable_name(name) for name in LoggingConfig.model_fields} | {_ENV_FILE_VARIABLE, CONFIG_VARIABLE}
     return tuple(sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known))
+
+
+def _read_config_file(path: Path | None) -> "tuple[ConfigFile | None, tuple[str, ...]]":
+    """The TOML file, and what is wrong with it."""
+    if path is None:
+        return None, ()
+    from logging_module.config_file import read_config_file  # noqa: PLC0415 (needed only where there is a file)
+
+    try:
+        return read_config_file(path), ()
+    except ConfigurationError as error:
+        return None, error.problems
 
 
 def _read_env_file(path: Path) -> Mapping[str, str]:
@@ -263,10 +316,11 @@ def _wrong_values(values: Mapping[str, Any]) -> list[str]:
 
 
 def _problem(name: str, value: object, permitted: str) -> str:
-    said = "has a wrong value" if name in rules.SECRETS else f"is {_clipped(value)}"
+    said = "has a wrong value" if name in rules.SECRETS else f"is {clipped(value)}"
     return f"{variable_name(name)} {said}; permitted: {permitted}"
 
 
-def _clipped(value: object, limit: int = 60) -> str:
+def clipped(value: object, limit: int = 60) -> str:
+    """A wrong value, for a message."""
     text = repr(str(value) if isinstance(value, Path) else value)  # repr shows control characters as escapes
     return text if len(text) <= limit else text[:limit] + "…"

@@ -10,15 +10,16 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from logging_module import rules
-from logging_module.config import LoggingConfig, variable_name
+from logging_module.config import CONFIG_VARIABLE, LoggingConfig, variable_name
 
 _HEAD = """# Configuration
 
 Made by `make docs` from the code and `env.example`; do not edit.
 
-Every setting is a variable of the environment or of `.env` in the working directory; the environment wins, and an empty
-value means unset. `radiolog config show` prints what is in force and where each value came from. `LoggingConfig` takes
-the same settings as arguments, in lower case and without `RADIOLOG_`.
+Every setting is a variable of the environment or of `.env` in the working directory, or stands in the file that
+`RADIOLOG_CONFIG` names ([stations.md](stations.md)). The environment goes before `.env`, that before the file, the file
+before the default; an empty value means unset. `radiolog config show` prints what is in force and where each value came
+from. `LoggingConfig` takes the same settings as arguments, in lower case and without `RADIOLOG_`.
 """
 _SETTING = re.compile(r"^#(?P<variable>[A-Z][A-Z0-9_]*)=(?P<value>.*)$")
 
@@ -29,7 +30,8 @@ def configuration_page(env_example: str) -> str:
     Args:
         env_example: the text of env.example: its sections and what it says of each variable.
     """
-    attributes = {variable_name(name): name for name in LoggingConfig.model_fields}
+    attributes: dict[str, str | None] = {variable_name(name): name for name in LoggingConfig.model_fields}
+    attributes[CONFIG_VARIABLE] = None
     lines, said = [_HEAD], list[str]()
     for line in env_example.splitlines():
         setting = _SETTING.match(line)
@@ -38,8 +40,10 @@ def configuration_page(env_example: str) -> str:
             lines += ["| variable | default | permitted | meaning |", "| --- | --- | --- | --- |"]
             said = []
         elif setting:
-            name = attributes[setting["variable"]]
-            cells = (f"`{setting['variable']}`", _default(name), rules.permitted(name), " ".join(said))
+            variable = setting["variable"]
+            name = attributes[variable]
+            rule = ("", "a path") if name is None else (_default(name), rules.permitted(name))
+            cells = (f"`{variable}`", *rule, " ".join(said))
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
             said = []
         elif line.startswith("#"):

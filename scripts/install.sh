@@ -105,13 +105,16 @@ END
         esac
     done
     chmod 755 "$settings"
-    sed 's|^#POSTGRES_HOST=$|POSTGRES_HOST=/run/postgresql|' "$here/env.example" >"$DESTDIR$PREFIX/examples/environment"
+    sed -e 's|^#POSTGRES_HOST=$|POSTGRES_HOST=/run/postgresql|' \
+        -e 's|^#RADIOLOG_CONFIG=$|RADIOLOG_CONFIG=/etc/radiolog/radiolog.toml|' \
+        "$here/env.example" >"$DESTDIR$PREFIX/examples/environment"
+    keep 640 "$here/systemd/examples/radiolog.toml" "$settings/radiolog.toml"
     keep 640 "$DESTDIR$PREFIX/examples/environment" "$settings/environment"
     keep 600 "$here/systemd/examples/notify" "$settings/notify"
     if live; then
         systemd-sysusers /etc/sysusers.d/radiolog.conf
         systemd-tmpfiles --create /etc/tmpfiles.d/radiolog.conf
-        chgrp radio /etc/radiolog/environment
+        chgrp radio /etc/radiolog/environment /etc/radiolog/radiolog.toml
         systemctl daemon-reload
     fi
 }

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 from fix_postgres import Database
 from logs_kit import content, numbers_in
 
-from ingest.adoption import Adopter, Defaults
+from ingest.adoption import Adopter
+from ingest.assignments import Assignments, Attributes
 from ingest.batch import Batch
+from ingest.defaults import Defaults
 from ingest.errors import DatabaseError
 from ingest.instances import Instance
 from ingest.pipeline import Pipeline
@@ -60,7 +62,7 @@ class Reader:
         instance = Instance(f"model/{name}", "model", roots, "host", os.getpid(), boot_id, "Station", "UTC")
         self.store = Store(lambda: ready_connection(database.config, application_name="radiolog ingest"), instance)
         settings = FollowerSettings(1000, batch_bytes, line_bytes, 10.0, ZoneInfo("UTC"))
-        defaults = Defaults("Station", "host", Severity.INFO, ())
+        defaults = Defaults(Assignments(Attributes("Station", Severity.INFO)), "host", ())
         self.adopter = Adopter(self.store, defaults, settings, self.telemetry, lambda _: str(folder))
         self.pipeline = Pipeline(
             self.store,

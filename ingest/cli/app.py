@@ -6,6 +6,7 @@ import typer
 
 from ingest.cli import (
     cleanup,
+    configuration,
     db,
     dead_letters,
     digest,
@@ -59,7 +60,7 @@ app.command()(reading.parse)
 app.command()(validating.validate)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(db.app, name="db")
-app.add_typer(db.config_app, name="config")
+app.add_typer(configuration.app, name="config")
 app.command()(reporting.stats)
 app.command()(listing.now)
 app.command()(listing.top)

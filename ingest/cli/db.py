@@ -1,16 +1,15 @@
-"""`radiolog db …` and `radiolog config …`."""
+"""`radiolog db …`."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.cli.output import say, say_json, say_table
+from ingest.cli.output import say, say_json
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 
 app = typer.Typer(help="The database: apply the schema, compare it, say how to connect.", no_args_is_help=True)
-config_app = typer.Typer(help="The configuration in force.", no_args_is_help=True)
 
 
 @app.command()
@@ -124,26 +123,6 @@ def stop() -> None:
     from ingest.embedded import stop_server
 
     say("stopped" if stop_server(configured().data_dir) else "it was not running")
-
-
-@config_app.command()
-def show(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
-    """Print every setting, its value and where it came from. Secrets are masked.
-
-    Example: radiolog config show
-    """
-    from ingest.cli.settings import configured
-    from logging_module.config import unknown_variables
-
-    config = configured()
-    sources = config.sources()
-    rows = [(name, str(getattr(config, name)), source) for name, source in sorted(sources.items())]
-    if as_json:
-        say_json({name: {"value": value, "source": source} for name, value, source in rows})
-    else:
-        say_table("", ("setting", "value", "source"), rows)
-        for name in unknown_variables():
-            say(f"{name} is no setting of radiolog and does nothing")
 
 
 def _say_roles(connection: "Connection") -> None:

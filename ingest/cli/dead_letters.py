@@ -229,18 +229,17 @@ def _replayed(config: "LoggingConfig", connection: "Connection", selection: obje
     import socket
     from zoneinfo import ZoneInfo
 
+    from ingest.assignments import assignments_of
     from ingest.bookkeeper import Bookkeeper, Thresholds
     from ingest.machine import machine_id
     from ingest.originals import Originals
     from ingest.replay import Replayer, Selection
     from ingest.schema import ready_connection
     from ingest.second_reading import ReplaySettings
-    from parsers.events import Severity
 
     assert isinstance(selection, Selection)  # noqa: S101 (imported late)
     settings = ReplaySettings(
-        config.station, socket.gethostname()[:256], ZoneInfo(config.time_zone), Severity(config.min_level),
-        tuple(config.parser_by_glob),
+        assignments_of(config), socket.gethostname()[:256], ZoneInfo(config.time_zone), tuple(config.parser_by_glob)
     )  # fmt: skip
     originals = Originals(machine_id()[:64], config.max_line_bytes)
     try:

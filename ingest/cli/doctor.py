@@ -56,7 +56,8 @@ def _findings() -> Iterator["Finding"]:
         for problem in wrong.problems:
             yield error("configuration", problem, "correct it; env.example explains every setting")
         return
-    yield ok("configuration", "all settings have permitted values")
+    file = f", those of {config.config_file} too" if config.config_file else ""
+    yield ok("configuration", f"all settings have permitted values{file}")
     yield from machine_findings(config)
     yield from database_findings(config)
     yield from _notifier(config)

@@ -92,7 +92,7 @@ def _daemon(config: LoggingConfig) -> Daemon:
     source = Source(str(config.log_path), "folder")
     service = Service(config, (source,), "run", telemetry)
     waker = Waker([source.folder], telemetry)
-    return Daemon(service, waker, telemetry, sweep_interval_seconds=config.sweep_interval_seconds)
+    return Daemon(service, waker, telemetry, config, lambda: config)
 
 
 def _watch(

@@ -15,25 +15,28 @@ if TYPE_CHECKING:
 
 
 def run() -> None:
-    """Tail everything under LOG_PATH into the database until stopped (SIGTERM or Ctrl-C).
+    """Tail everything under LOG_PATH, and RADIOLOG_CONFIG's sources, into the database until stopped.
+
+    SIGTERM and Ctrl-C end it. SIGHUP reads the configuration again: what is read, and as whose; an invalid one
+    leaves the old in force.
 
     Example: LOG_PATH=/var/log/radio radiolog run
     """
+    from ingest.assignments import places_of
     from ingest.cli.settings import configured
     from ingest.daemon import Daemon
-    from ingest.process import stopping_on_signals
+    from ingest.process import reloading_on_hangup, stopping_on_signals
     from ingest.service import Service
-    from ingest.sources import configured_sources
     from ingest.telemetry import Telemetry
     from ingest.wake import Waker
 
     config = configured()
     telemetry = Telemetry(config.log_level)
-    sources = configured_sources(config.log_path, config.extra_paths)
+    sources = places_of(config)
     service = Service(config, sources, "run", telemetry)
     waker = Waker([source.folder for source in sources], telemetry, polling=config.polling)
-    daemon = Daemon(service, waker, telemetry, sweep_interval_seconds=config.sweep_interval_seconds)
-    with stopping_on_signals(daemon.stop):
+    daemon = Daemon(service, waker, telemetry, config, configured)
+    with stopping_on_signals(daemon.stop), reloading_on_hangup(daemon.reload, daemon.stop):
         daemon.run()
 
 
@@ -49,6 +52,7 @@ def once(
 
     Example: radiolog once /var/log/radio /backup/radio-2026-10
     """
+    from ingest.assignments import places_of
     from ingest.backfill import backfill
     from ingest.cli.settings import configured
     from ingest.cli.telling import Telling
@@ -56,17 +60,14 @@ def once(
     from ingest.process import stopping_on_signals
     from ingest.retention import expired_tables
     from ingest.service import Service
-    from ingest.sources import configured_sources, source_of
+    from ingest.sources import source_of
 
     config = configured()
     for path in paths or [config.log_path]:
         if not path.exists():
             hint = "" if paths else "; set LOG_PATH to the folder that your services write to"
             raise SourceError(f"{path}: no such file or folder{hint}")
-    if paths:
-        sources = tuple(source_of(path.absolute()) for path in paths)
-    else:
-        sources = configured_sources(config.log_path, config.extra_paths)
+    sources = tuple(source_of(path.absolute()) for path in paths) if paths else places_of(config)
     telemetry = Telling()
     service = Service(config, sources, f"once-{time.time_ns():x}", telemetry, defer=True)
     asked: list[bool] = []

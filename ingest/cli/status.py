@@ -76,7 +76,7 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def health_lines(instance: dict[str, Any], now: datetime) -> list[str]:
-    """What a live instance said of itself with its last heartbeat: one line, and one for each folder without events.
+    """What a live instance said of itself with its last heartbeat: one line, and one for each trouble.
 
     Args:
         instance: a row of `ingest_instances`.
@@ -95,6 +95,9 @@ def health_lines(instance: dict[str, Any], now: datetime) -> list[str]:
                 f"{silent} of the last {changes} changes were found by the sweep only: events do not arrive from "
                 f"{folder}; consider RADIOLOG_POLLING=true"
             )
+    problems = health.get("configuration_problems", [])
+    if problems:
+        lines.append(f"the changed configuration is wrong, the old one is in force: {'; '.join(problems)}")
     return lines
 
 

@@ -166,12 +166,14 @@ def _checked(path: str, parser: str | None, config: "LoggingConfig", told: _Told
     from datetime import UTC, datetime
     from zoneinfo import ZoneInfo
 
+    from ingest.assignments import assignments_of
     from ingest.contract_check import CheckSettings, ContractCheck
-    from parsers.events import Severity
+    from ingest.identity import family
     from parsers.registry import HEAD_BYTES
 
+    attributes = assignments_of(config).of(family(os.path.abspath(path)))
     settings = CheckSettings(
-        config.parser_by_glob, ZoneInfo(config.time_zone), Severity(config.min_level), config.max_line_bytes,
+        config.parser_by_glob, ZoneInfo(config.time_zone), attributes.min_severity, config.max_line_bytes,
         config.progress_interval_seconds, datetime.now(UTC),
     )  # fmt: skip
     check, head, done = None, b"", 0
@@ -184,13 +186,13 @@ def _checked(path: str, parser: str | None, config: "LoggingConfig", told: _Told
             whole = path == "-" or len(head) >= HEAD_BYTES or done == total
             if not whole:
                 continue
-            name = parser or ("json" if path == "-" else None)
+            name = parser or ("json" if path == "-" else attributes.parser)
             check = ContractCheck(path, head, settings, is_whole=done == total, parser_name=name)
             told.findings(check.feed(head))
         else:
             told.findings(check.feed(chunk))
     if check is None and head:
-        check = ContractCheck(path, head, settings, is_whole=True, parser_name=parser)
+        check = ContractCheck(path, head, settings, is_whole=True, parser_name=parser or attributes.parser)
         told.findings(check.feed(head))
     if check is not None:
         told.findings(check.finish())

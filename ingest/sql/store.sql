@@ -13,6 +13,9 @@ RETURNING epoch
 UPDATE ingest_instances SET heartbeat_at = now(), health = %(health)s
 WHERE instance = %(instance)s AND epoch = %(epoch)s
 
+-- name: move
+UPDATE ingest_instances SET roots = %(roots)s WHERE instance = %(instance)s AND epoch = %(epoch)s
+
 -- name: sign_off
 UPDATE ingest_instances SET stopped_at = now(), heartbeat_at = now()
 WHERE instance = %(instance)s AND epoch = %(epoch)s

@@ -37,6 +37,7 @@ def test_everything_but_the_program_is_laid_out(tmp_path: Path) -> None:
     laid = files_below(tmp_path)
     assert laid["usr/local/bin/radiolog"] == 0o755
     assert laid["etc/radiolog/environment"] == 0o640
+    assert laid["etc/radiolog/radiolog.toml"] == 0o640
     assert laid["etc/radiolog/notify"] == 0o600
     assert laid["etc/sysusers.d/radiolog.conf"] == laid["etc/tmpfiles.d/radiolog.conf"] == 0o644
     assert {name for name in laid if name.startswith("etc/systemd/system/")} == {
@@ -48,21 +49,24 @@ def test_everything_but_the_program_is_laid_out(tmp_path: Path) -> None:
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert str(tmp_path) not in text, name
         assert "/opt/radiolog" not in text or name.endswith(".md"), name
-    assert "POSTGRES_HOST=/run/postgresql" in (tmp_path / "etc/radiolog/environment").read_text().splitlines()
+    settings = (tmp_path / "etc/radiolog/environment").read_text().splitlines()
+    assert {"POSTGRES_HOST=/run/postgresql", "RADIOLOG_CONFIG=/etc/radiolog/radiolog.toml"} <= set(settings)
 
 
 def test_what_an_operator_wrote_stays_through_upgrade_and_uninstall(tmp_path: Path) -> None:
     install_script(tmp_path, "files")
     settings = tmp_path / "etc/radiolog/environment"
     settings.write_text("RADIOLOG_STATION=Night\n")
+    (tmp_path / "etc/radiolog/radiolog.toml").write_text("polling = true\n")
     report = tmp_path / "var/lib/radiolog/reports/weekly.html"
     report.parent.mkdir(parents=True)
     report.write_text("kept")
     install_script(tmp_path, "files")
     assert settings.read_text() == "RADIOLOG_STATION=Night\n"
+    assert (tmp_path / "etc/radiolog/radiolog.toml").read_text() == "polling = true\n"
     assert "left as they are" in install_script(tmp_path, "uninstall")
     assert set(files_below(tmp_path)) == {
-        "etc/radiolog/environment", "etc/radiolog/notify", "var/lib/radiolog/reports/weekly.html",
+        "etc/radiolog/environment", "etc/radiolog/notify", "etc/radiolog/radiolog.toml", "var/lib/radiolog/reports/weekly.html",
     }  # fmt: skip
     install_script(tmp_path, "uninstall")  # again is harmless
 

@@ -15,13 +15,13 @@ import pytest
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
 
+from ingest.assignments import assignments_of
 from ingest.errors import CheckpointMoved, SourceError
 from ingest.machine import machine_id
 from ingest.originals import Originals, one_letter
 from ingest.release import end_of, release, suspended
 from ingest.replay import Replayer, Report, Selection
 from ingest.second_reading import ReplaySettings
-from parsers.events import Severity
 from parsers.lines import KEPT_BYTES_OF_LONG_LINE
 
 ALL = Selection()
@@ -43,7 +43,7 @@ def replaying(
     database: Database, *, by_glob: tuple[tuple[str, str], ...] = (), limit: int = 1 << 20
 ) -> Iterator[Replay]:
     originals = Originals(machine_id()[:64], limit)
-    settings = ReplaySettings(database.config.station, "host", UTC, Severity.WARNING, by_glob)
+    settings = ReplaySettings(assignments_of(database.config), "host", UTC, by_glob)
     with closing(originals), closing(database.connect()) as connection:
         yield Replay(Replayer(connection, originals, settings, time_zone="UTC"), originals)
 
@@ -141,7 +141,7 @@ def test_two_replays_at_once_make_one_row_of_each_letter(database: Database) -> 
             return super().find(letter)
 
     def run() -> None:
-        settings = ReplaySettings("radio", "host", UTC, Severity.WARNING, ())
+        settings = ReplaySettings(assignments_of(database.config), "host", UTC, ())
         with (
             closing(Together(machine_id()[:64], 1 << 20)) as originals,
             closing(database.connect()) as connection,

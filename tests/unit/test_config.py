@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from logging_module import locations
-from logging_module.config import LoggingConfig, unknown_variables, variable_name
+from logging_module.config import CONFIG_VARIABLE, LoggingConfig, unknown_variables, variable_name
 from logging_module.errors import ConfigurationError
 from logging_module.rules import SECRETS
 
@@ -409,6 +409,7 @@ def test_env_example_documents_every_variable_with_its_default() -> None:
     lines = [line.removeprefix("#").strip() for line in text.splitlines()]
     shown = dict(line.split("=", 1) for line in lines if "=" in line and line.split("=", 1)[0].isupper())
     shown = {name: value for name, value in shown.items() if " " not in name}
+    assert shown.pop(CONFIG_VARIABLE) == ""
     assert set(shown) == set(ATTRIBUTES)
     documented = {ATTRIBUTES[name]: value for name, value in shown.items() if value}
     assert values(LoggingConfig(**documented)) == values(LoggingConfig())

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from ingest.cli.app import app
-from logging_module.config import LoggingConfig, variable_name
+from logging_module.config import CONFIG_VARIABLE, LoggingConfig, variable_name
 from logging_module.reference import configuration_page
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +43,7 @@ def test_every_command_is_in_the_changelog() -> None:
         "docs/notifications.md",
         "docs/operations.md",
         "docs/scaling.md",
+        "docs/stations.md",
         "docs/uptime.md",
     ],
 )
@@ -56,7 +57,7 @@ def test_commands_and_settings_in_documents_exist(document: str) -> None:
     ):
         words = quoted or typed
         assert any(words == name or words.startswith(f"{name} ") or words.split()[0] == name for name in known), words
-    settings = {variable_name(name) for name in LoggingConfig.model_fields}
+    settings = {CONFIG_VARIABLE, *(variable_name(name) for name in LoggingConfig.model_fields)}
     for name in re.findall(r"\b(?:RADIOLOG|POSTGRES|LOG)_[A-Z_]+\b", text):
         assert name in settings, name
 
