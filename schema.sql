@@ -156,7 +156,7 @@ CREATE TABLE IF NOT EXISTS system_metrics (
 CREATE INDEX IF NOT EXISTS idx_system_metrics_timestamp ON system_metrics
     USING brin (timestamp) WITH (pages_per_range = 8, autosummarize = on);
 -- Who listened while a track ran is asked by the minute, over weeks; reports.figures.base knows the same names.
-CREATE INDEX IF NOT EXISTS idx_system_metrics_listeners ON system_metrics (station, timestamp) INCLUDE (metric_value)
+CREATE INDEX IF NOT EXISTS idx_system_metrics_listeners ON system_metrics (station, timestamp) INCLUDE (metric_value, metric_name, service)
     WHERE metric_name IN ('listeners', 'listener_count', 'listeners_total', 'viewers', 'viewer_count', 'concurrent_viewers');
 CREATE TABLE IF NOT EXISTS system_metrics_default PARTITION OF system_metrics DEFAULT;
 

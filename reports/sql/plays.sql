@@ -129,24 +129,27 @@ FROM walk s CROSS JOIN LATERAL (
         WHERE station = s.name AND started_at >= %(from_time)s AND started_at < %(to_time)s
         WINDOW line AS (ORDER BY started_at, id)
     ), placed AS (
-        SELECT at, listeners, count(*) FILTER (WHERE listeners IS NULL) OVER (
+        SELECT at, metric_name, service, listeners, count(*) FILTER (WHERE listeners IS NULL) OVER (
                    ORDER BY at, listeners IS NOT NULL ROWS UNBOUNDED PRECEDING) AS number
         FROM (
-            SELECT timestamp AS at, sum(metric_value) AS listeners FROM system_metrics
+            SELECT timestamp AS at, metric_name, service, sum(metric_value) AS listeners FROM system_metrics
             WHERE station = s.name AND timestamp >= %(from_time)s AND timestamp < %(to_time)s AND metric_name = ANY(%(metrics)s)
-            GROUP BY timestamp
+            GROUP BY timestamp, metric_name, service
             UNION ALL
-            SELECT started_at, NULL FROM plays
+            SELECT started_at, NULL, NULL, NULL FROM plays
         ) both_kinds
-    ), heard AS (
+    ), counted AS (  -- by source: two that count at other times are never held against each other
         SELECT number, array_agg(listeners ORDER BY at) AS counts
         FROM placed c JOIN plays p USING (number)
         WHERE c.listeners IS NOT NULL AND c.at < p.ended_at
-        GROUP BY number
+        GROUP BY number, metric_name, service
+    ), heard AS (
+        SELECT number, sum(counts[1]) AS first_count, sum(counts[cardinality(counts)]) AS last_count
+        FROM counted GROUP BY number
     )
     SELECT p.track_key, p.artist, p.title, p.started_at,
-           round(least(greatest(h.counts[1], -1e15), 1e15), 6) AS first_count,
-           round(least(greatest(h.counts[cardinality(h.counts)], -1e15), 1e15), 6) AS last_count
+           round(least(greatest(h.first_count, -1e15), 1e15), 6) AS first_count,
+           round(least(greatest(h.last_count, -1e15), 1e15), 6) AS last_count
     FROM heard h JOIN plays p USING (number)
     OFFSET 0
 ) heard
