@@ -12,8 +12,8 @@ import time
 from bisect import bisect_right
 from pathlib import Path
 
-from benchmarks.backlog import fresh_config, fresh_database
 from benchmarks.daemon import DEADLINE_SECONDS, processor_seconds, running, wait_for_rows
+from benchmarks.database import database
 from benchmarks.figures import Figure
 from benchmarks.idle import LINE
 from ingest.database import connect
@@ -36,12 +36,9 @@ print(json.dumps(written))
 
 def measure(per_second: int, seconds: float, limit_ms: float, limit_percent: float) -> list[Figure]:
     """The 99th percentile in milliseconds and the daemon's processor time, for one file."""
-    with tempfile.TemporaryDirectory(prefix="radiolog-bench-") as name:
-        folder = Path(name)
-        log = folder / "busy.log"
+    with tempfile.TemporaryDirectory(prefix="radiolog-bench-") as name, database(Path(name)) as config:
+        log = Path(name) / "busy.log"
         log.write_text(LINE)
-        config = fresh_config(folder)
-        fresh_database(config)
         with running(config) as pid:
             wait_for_rows(config, "SELECT coalesce(sum(lines), 0) FROM ingest_files", 1)
             writer = subprocess.Popen(
