@@ -1,6 +1,7 @@
 """`python -m benchmarks`: measure, print one table, keep the figures."""
 
 import argparse
+import sys
 from collections.abc import Callable
 
 from benchmarks import backlog, idle, latency, memory, parsing, starting, writing
@@ -49,4 +50,7 @@ def measurements(given: argparse.Namespace) -> dict[str, Callable[[], list[Figur
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
