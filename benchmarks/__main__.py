@@ -1,25 +1,56 @@
 """`python -m benchmarks`: measure, print one table, keep the figures."""
 
-from benchmarks import backlog, idle, latency, parsing, writing
-from benchmarks.figures import keep, show
+import argparse
+import sys
+from collections.abc import Callable
+
+from benchmarks import backlog, idle, latency, memory, parsing, starting, writing
+from benchmarks.figures import Figure, keep, show
+from benchmarks.lines import SEED
 
 ROUNDS = 3
+IDLE_SECONDS, LIVE_SECONDS = 20.0, 20.0
+MOST_PERCENT = 15.0
+NAMES = ("backlog", "parsing", "writing", "starting", "idle", "latency", "memory")
 
 
 def main() -> None:
-    """Run all benchmarks."""
-    figures = [
-        backlog.measure(200_000, ROUNDS),
-        *parsing.measure(200_000, ROUNDS),
-        *writing.measure(20_000, ROUNDS),
-        *idle.measure(1_000, 20.0, 0.5),
-        *idle.measure(10_000, 20.0, 2.0),
-        *latency.measure(1_000, 20.0, 10.0, 15.0),
-        *latency.measure(10_000, 20.0, 50.0, 15.0),
-    ]
+    """Run the benchmarks that were named, or all."""
+    asked = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    asked.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all where none is named")
+    asked.add_argument("--seed", type=int, default=SEED, help="of the lines")
+    asked.add_argument("--lines", type=int, default=backlog.LINES, help="of the backlog")
+    asked.add_argument("--rounds", type=int, default=ROUNDS)
+    asked.add_argument("--backlog-bytes", type=int, default=memory.BACKLOG_BYTES, help="that memory is watched over")
+    given = asked.parse_args()
+    if unknown := set(given.names).difference(NAMES):
+        asked.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    if min(given.lines, given.rounds, given.backlog_bytes) < 1:
+        asked.error("--lines, --rounds and --backlog-bytes are at least 1")
+    work = measurements(given)
+    figures = [figure for name in given.names or NAMES for figure in work[name]()]
     show(figures)
     print(keep(figures))
 
 
+def measurements(given: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]:
+    """What each name stands for."""
+    return {
+        "backlog": lambda: backlog.measure(given.lines, given.rounds, given.seed),
+        "parsing": lambda: parsing.measure(100_000, given.rounds, given.seed),
+        "writing": lambda: writing.measure(20_000, given.rounds),
+        "starting": lambda: starting.measure(2 * given.rounds),
+        "idle": lambda: [*idle.measure(1_000, IDLE_SECONDS, 0.5), *idle.measure(10_000, IDLE_SECONDS, 2.0)],
+        "latency": lambda: [
+            *latency.measure(1_000, LIVE_SECONDS, 10.0, MOST_PERCENT, given.seed),
+            *latency.measure(10_000, LIVE_SECONDS, 50.0, MOST_PERCENT, given.seed),
+        ],
+        "memory": lambda: memory.measure(given.backlog_bytes, given.seed),
+    }
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,133 +1,93 @@
-"""JSON lines of a backlog into typed, indexed rows, beside COPY of the same finished rows into the same tables."""
+"""JSON lines of a backlog into typed, indexed rows, beside COPY of the same finished rows into the same tables.
 
-import io
-import json
-import random
+What is measured is all of `radiolog once` behind its start: finding the file, reading, parsing, redacting, storing with
+the checkpoint, and what the bookkeeper derives. What it is held against is COPY alone, of the finished rows.
+"""
+
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
 from pathlib import Path
 
+from benchmarks.database import cursor_of, database, empty
 from benchmarks.figures import Figure, alternate
-from ingest import schema
+from benchmarks.lines import SEED, write_mixed
 from ingest.backfill import backfill
-from ingest.batch import COPIED, PLAY_COLUMNS, Batch, Row
-from ingest.copy_text import lines as copy_lines
 from ingest.database import connect
 from ingest.service import Service
 from ingest.sources import source_of
 from ingest.telemetry import Telemetry
 from logging_module.config import LoggingConfig
 
-SEED = 20261124
-DATABASE = "radiolog_bench"
+LINES = 500_000
+AT_LEAST_PER_SECOND = 100_000.0
+# Tables that have a row a line; their ids are given by the server, in both cases.
+_FACTS = ("system_metrics", "play_history", "error_log")
 
 
-def write_lines(path: Path, count: int) -> None:
-    """80 % metrics, 10 % track starts, 10 % errors with context, from a fixed seed."""
-    chance = random.Random(SEED)
-    at = datetime(2026, 11, 20, tzinfo=UTC)
-    with path.open("w", encoding="utf-8") as file:
-        for number in range(count):
-            at += timedelta(milliseconds=chance.randint(5, 60))
-            line: dict[str, object] = {"timestamp": at.isoformat().replace("+00:00", "Z"), "service": "bench"}
-            kind = chance.random()
-            if kind < 0.8:
-                name = chance.choice(["cpu_percent", "memory_percent", "listeners", "encoder_speed"])
-                line |= {"event": "metric", "metric_name": name, "metric_value": round(chance.uniform(0, 100), 2)}
-            elif kind < 0.9:
-                line |= {
-                    "event": "track_started",
-                    "artist": f"Artist {chance.randint(1, 200)}",
-                    "title": f"Title {chance.randint(1, 2000)}",
-                    "duration": 180,
-                    "play_id": f"{number:08x}-0000-4000-8000-0123456789ab",
-                }
-            else:
-                line |= {
-                    "event": f"upstream failed after {number} ms",
-                    "level": "error",
-                    "context": {"try": number % 7},
-                }
-            file.write(json.dumps(line) + "\n")
-
-
-def measure(lines: int, rounds: int) -> Figure:
+def measure(lines: int, rounds: int, seed: int = SEED) -> list[Figure]:
     """Lines a second, derived state included, and rows a second of the reference."""
-    with tempfile.TemporaryDirectory(prefix="radiolog-bench-") as folder:
-        log = Path(folder) / "bench.log"
-        write_lines(log, lines)
-        config = fresh_config(Path(folder))
-        captured: list[Batch] = []
+    with tempfile.TemporaryDirectory(prefix="radiolog-bench-") as name:
+        logs, rows = Path(name) / "logs", Path(name) / "rows"
+        logs.mkdir()
+        rows.mkdir()
+        write_mixed(logs / "bench.log", lines, seed)
+        with database(logs) as config:
+            ingest(config)  # once before anything is measured: the rows of the reference come from it
+            columns = finished_rows(config, rows, lines)
 
-        def ingest() -> float:
-            fresh_database(config)
-            captured.clear()
-            service = Service(config, (source_of(Path(folder)),), "bench", Telemetry(stream=None))
-            keep = service.pipeline.committer._commit  # noqa: SLF001 (the rows are needed for the reference)
+            def ours() -> float:
+                return lines / ingest(config)
 
-            def commit(group: list[Batch]) -> None:
-                captured.extend(group)
-                keep(group)
+            def reference() -> float:
+                return lines / copy(config, rows, columns)
 
-            service.pipeline.committer._commit = commit  # type: ignore[method-assign]  # noqa: SLF001
-            began = time.perf_counter()
-            try:
-                backfill(service, lambda _progress: None)
-            finally:
-                service.close()
-            return lines / (time.perf_counter() - began)
-
-        def copy() -> float:
-            texts = _texts(captured)
-            fresh_database(config)
-            connection = connect(config, application_name="bench")
-            began = time.perf_counter()
-            with connection, connection.cursor() as cursor:
-                for statement, text in texts:
-                    cursor.copy_expert(statement, io.StringIO(text))
-            seconds = time.perf_counter() - began
-            connection.close()
-            return lines / seconds
-
-        value, reference = alternate(ingest, copy, rounds)
-    return Figure("JSON lines into typed, indexed rows", "lines/s", value, "COPY of the finished rows", reference, 0.9)
-
-
-def _texts(batches: list[Batch]) -> list[tuple[str, str]]:
-    tables: dict[str, tuple[tuple[str, ...], list[Row]]] = {
-        table: (columns, [row for batch in batches for row in batch.copied[table]]) for table, columns in COPIED.items()
-    }
-    tables["play_history"] = (PLAY_COLUMNS, [row for batch in batches for row in batch.plays])
+            value, copied = alternate(ours, reference, rounds)
     return [
-        (f"COPY {table} ({', '.join(columns)}) FROM STDIN", copy_lines(rows))
-        for table, (columns, rows) in tables.items()
-        if rows
+        Figure(
+            "backlog: JSON lines to typed, indexed rows", "lines/s", value, "COPY of the finished rows", copied, 0.9
+        ),
+        Figure("backlog: the same, lines a second", "lines/s", value, "at least", AT_LEAST_PER_SECOND, 1.0),
     ]
 
 
-def fresh_config(folder: Path) -> LoggingConfig:
-    """The configured server, with a database of the benchmark's own."""
-    configured = LoggingConfig.from_env()
-    connection = connect(configured, application_name="bench")
-    where = connection.info
-    config = configured.model_copy(
-        update={"postgres_host": where.host, "postgres_port": where.port, "postgres_user": where.user,
-                "postgres_db": DATABASE, "log_path": folder}
-    )  # fmt: skip
-    connection.close()
-    return config
+def ingest(config: LoggingConfig) -> float:
+    """Seconds for everything under the configuration's folder, into a new database."""
+    empty(config)
+    with closing(Service(config, (source_of(config.log_path),), "bench", Telemetry(stream=None))) as service:
+        began = time.perf_counter()
+        backfill(service, lambda _progress: None)
+        return time.perf_counter() - began
 
 
-def fresh_database(config: LoggingConfig) -> None:
-    """The benchmark's database, new and empty, with the schema."""
-    admin = connect(config.model_copy(update={"postgres_db": "postgres"}), application_name="bench", autocommit=True)
-    with admin.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        cursor.execute(f"CREATE DATABASE {DATABASE}")
-    admin.close()
-    connection = connect(config, application_name="bench")
-    schema.apply(connection)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT ensure_metric_partition('2026-11-20'), ensure_metric_partition('2026-11-27')")
-    connection.close()
+def finished_rows(config: LoggingConfig, folder: Path, lines: int) -> dict[str, str]:
+    """Every table's rows as COPY's text, a file each, in the order they were stored in; gives the columns."""
+    columns, stored = {}, 0
+    with cursor_of(config) as cursor:
+        for table in _FACTS:
+            cursor.execute(
+                "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
+                " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attname <> 'id'",
+                (table,),
+            )
+            row = cursor.fetchone()
+            columns[table] = str(row and row[0])
+            with (folder / table).open("wb") as file:
+                rows = f"SELECT {columns[table]} FROM {table} ORDER BY id"  # noqa: S608 (names of our own)
+                cursor.copy_expert(f"COPY ({rows}) TO STDOUT", file)
+                stored += cursor.rowcount
+    if stored != lines:
+        raise RuntimeError(f"{stored:,} rows of {lines:,} lines")
+    return columns
+
+
+def copy(config: LoggingConfig, folder: Path, columns: dict[str, str]) -> float:
+    """Seconds for the finished rows, in one transaction, into a new database."""
+    empty(config)
+    with closing(connect(config, application_name="bench")) as connection:
+        began = time.perf_counter()
+        with connection, connection.cursor() as cursor:
+            for table, names in columns.items():
+                with (folder / table).open("rb") as file:
+                    cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", file)
+        return time.perf_counter() - began

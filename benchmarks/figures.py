@@ -14,14 +14,14 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value beside its reference. `target` is the ratio to reach, or not to exceed."""
+    """One measured value beside its reference. `target`: the ratio to reach, or not to exceed; None: no target."""
 
     name: str
     unit: str
     value: float
     reference_name: str
     reference: float
-    target: float
+    target: float | None
     lower_is_better: bool = False
 
     @property
@@ -30,8 +30,10 @@ class Figure:
         return self.value / self.reference if self.reference else 0.0
 
     @property
-    def met(self) -> bool:
-        """Whether the target is reached."""
+    def met(self) -> bool | None:
+        """Whether the target is reached; None where there is none."""
+        if self.target is None:
+            return None
         return self.ratio <= self.target if self.lower_is_better else self.ratio >= self.target
 
 
@@ -41,15 +43,23 @@ def alternate(measured: Callable[[], float], reference: Callable[[], float], rou
     return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
 
 
+def percentile(values: Sequence[float], part: float) -> float:
+    """The value that `part` (0 to 1) of the values do not exceed. Raises ValueError where there are none."""
+    if not values:
+        raise ValueError("no values")
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
 def show(figures: Sequence[Figure]) -> None:
     """Print the table."""
     print(f"{'figure':44} {'value':>12} {'reference':>12} {'ratio':>7} {'target':>7}  met")
     for figure in figures:
-        met = "yes" if figure.met else "no"
+        met = {True: "yes", False: "no", None: ""}[figure.met]
+        target = "" if figure.target is None else f"{figure.target:.2f}"
         digits = 0 if figure.reference >= 100 else 2
         value, reference = f"{figure.value:12,.{digits}f}", f"{figure.reference:12,.{digits}f}"
         print(
-            f"{figure.name:44} {value} {reference} {figure.ratio:7.2f} {figure.target:7.2f}"
+            f"{figure.name:44} {value} {reference} {figure.ratio:7.2f} {target:>7}"
             f"  {met:3} ({figure.unit}; reference: {figure.reference_name})"
         )
 
@@ -73,7 +83,7 @@ def keep(figures: Sequence[Figure]) -> Path:
         "commit": commit.stdout.strip(),
         "processor": processor,
         "python": platform.python_version(),
-        "figures": [{**asdict(figure), "ratio": round(figure.ratio, 3)} for figure in figures],
+        "figures": [{**asdict(figure), "ratio": round(figure.ratio, 3), "met": figure.met} for figure in figures],
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
     return path

@@ -4,8 +4,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.backlog import fresh_config, fresh_database
 from benchmarks.daemon import processor_seconds, running, wait_for_rows
+from benchmarks.database import database
 from benchmarks.figures import Figure
 
 LINE = '{"timestamp": "2026-11-22T10:00:00Z", "event": "metric", "metric_name": "m", "metric_value": 1}\n'
@@ -14,14 +14,12 @@ SETTLING_SECONDS = 6.0
 
 def measure(files: int, seconds: float, limit_percent: float) -> list[Figure]:
     """Idle cost of some files, and how soon a daemon that knows them all has taken them up again."""
-    with tempfile.TemporaryDirectory(prefix="radiolog-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="radiolog-bench-") as name, database(Path(name)) as config:
         folder = Path(name)
         for number in range(files):
             inside = folder / f"station-{number // 100}"
             inside.mkdir(exist_ok=True)
             (inside / f"service-{number}.log").write_text(LINE)
-        config = fresh_config(folder)
-        fresh_database(config)
         with running(config):
             wait_for_rows(config, "SELECT coalesce(sum(lines), 0) FROM ingest_files", files)
         with running(config) as pid:

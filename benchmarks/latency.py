@@ -1,7 +1,8 @@
 """From a line's append to its row's visibility for others, and what the daemon uses meanwhile.
 
-A writer process appends line by line and notes when; another connection asks how far the file's checkpoint is, which
-commits together with the rows. So what is measured holds the asking too.
+A writer process appends lines of the backlog's kind one by one and notes when. Another connection asks for the greatest
+id of `error_log`: every tenth line is an error, and the n-th of them is the row with the n-th id. What is measured
+holds the asking, too: up to a millisecond.
 """
 
 import json
@@ -9,83 +10,90 @@ import subprocess
 import sys
 import tempfile
 import time
-from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.backlog import fresh_config, fresh_database
 from benchmarks.daemon import DEADLINE_SECONDS, processor_seconds, running, wait_for_rows
-from benchmarks.figures import Figure
-from benchmarks.idle import LINE
-from ingest.database import connect
+from benchmarks.database import cursor_of, database
+from benchmarks.feeding import ERROR
+from benchmarks.figures import Figure, percentile
+from benchmarks.lines import SEED, mixed_lines
 from logging_module.config import LoggingConfig
 
-_ASK_SECONDS = 0.0005
-_WRITER = """
-import json, os, sys, time
-path, per_second, seconds, line = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4].encode()
-descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-began, written = time.monotonic(), []
-while (now := time.monotonic()) < began + seconds:
-    while len(written) < (now - began) * per_second:
-        os.write(descriptor, line)
-        written.append(time.monotonic())
-    time.sleep(0.0005)
-print(json.dumps(written))
-"""
+ASK_SECONDS = 0.001
+_WARM_UP = b'{"timestamp": "2026-11-20T00:00:00Z", "event": "warm", "service": "bench", "level": "error"}\n'
 
 
-def measure(per_second: int, seconds: float, limit_ms: float, limit_percent: float) -> list[Figure]:
-    """The 99th percentile in milliseconds and the daemon's processor time, for one file."""
-    with tempfile.TemporaryDirectory(prefix="radiolog-bench-") as name:
-        folder = Path(name)
-        log = folder / "busy.log"
-        log.write_text(LINE)
-        config = fresh_config(folder)
-        fresh_database(config)
+class Live(NamedTuple):
+    """Milliseconds from append to row, and the reader's processor time in percent of a core."""
+
+    p50_ms: float
+    p99_ms: float
+    processor_percent: float
+
+
+def measure(per_second: int, seconds: float, limit_ms: float, limit_percent: float, seed: int = SEED) -> list[Figure]:
+    """What the daemon needs for one file."""
+    with tempfile.TemporaryDirectory(prefix="radiolog-bench-") as name, database(Path(name)) as config:
+        log = Path(name) / "busy.log"
+        log.write_bytes(_WARM_UP)
         with running(config) as pid:
-            wait_for_rows(config, "SELECT coalesce(sum(lines), 0) FROM ingest_files", 1)
-            writer = subprocess.Popen(
-                [sys.executable, "-c", _WRITER, str(log), str(per_second), str(seconds), LINE],
-                stdout=subprocess.PIPE, text=True,
-            )  # fmt: skip
-            used, began = processor_seconds(pid), time.monotonic()
-            seen = _watch(config, len(LINE) * int(per_second * seconds * 0.9))
-            percent = 100 * (processor_seconds(pid) - used) / (time.monotonic() - began)
-            written = json.loads(writer.communicate()[0])
-    visible_at = _latencies(written, seen)
-    visible_at.sort()
-    p50, p99 = (1000 * visible_at[int(len(visible_at) * part)] for part in (0.5, 0.99))
-    name = f"{per_second:,} lines/s"
+            wait_for_rows(config, "SELECT count(*) FROM error_log", 1)
+            live = follow(config, log, pid, list(mixed_lines(int(per_second * seconds), seed)), per_second)
+    what = f"{per_second:,} lines/s"
     return [
-        Figure(f"{name}: append to row, median", "ms", p50, "at most", limit_ms, 1.0, lower_is_better=True),
-        Figure(f"{name}: append to row, p99", "ms", p99, "at most", limit_ms, 1.0, lower_is_better=True),
-        Figure(f"{name}: daemon", "% of a core", percent, "at most", limit_percent, 1.0, lower_is_better=True),
-    ]
+        Figure(f"{what}: append to row, median", "ms", live.p50_ms, "at most", limit_ms, 1.0, lower_is_better=True),
+        Figure(f"{what}: append to row, p99", "ms", live.p99_ms, "at most", limit_ms, 1.0, lower_is_better=True),
+        Figure(f"{what}: the daemon", "% of a core", live.processor_percent, "at most", limit_percent, 1.0,
+               lower_is_better=True),
+    ]  # fmt: skip
 
 
-def _watch(config: LoggingConfig, enough_bytes: int) -> list[tuple[int, float]]:
-    """How many bytes were visible when, until there are enough."""
-    connection = connect(config, application_name="bench", autocommit=True)
-    seen: list[tuple[int, float]] = []
+def follow(config: LoggingConfig, log: Path, pid: int, lines: list[bytes], per_second: int) -> Live:
+    """Append lines to a log that a process reads already, and see when they arrive."""
+    errors = sum(ERROR in line for line in lines)
+    with _appending(log, lines, per_second) as writer:
+        used, began = processor_seconds(pid), time.monotonic()
+        seen = list(_arrivals(config, errors))
+        percent = 100 * (processor_seconds(pid) - used) / (time.monotonic() - began)
+        written: list[float] = json.loads(writer.communicate()[0])
+    waited = []
+    arrival = iter(seen)
+    count, at = next(arrival)
+    for number, written_at in enumerate(written, 1):
+        while count < number:
+            count, at = next(arrival)
+        waited.append(1000 * (at - written_at))
+    return Live(percentile(waited, 0.5), percentile(waited, 0.99), percent)
+
+
+@contextmanager
+def _appending(log: Path, lines: list[bytes], per_second: int) -> Iterator[subprocess.Popen[str]]:
+    with tempfile.NamedTemporaryFile(prefix="radiolog-bench-") as prepared:
+        prepared.writelines(lines)
+        prepared.flush()
+        command = [sys.executable, "-m", "benchmarks.feeding", prepared.name, str(log), str(per_second)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            yield writer
+
+
+def _arrivals(config: LoggingConfig, enough: int) -> Iterator[tuple[int, float]]:
+    """How many more errors than now were visible when, until there are enough."""
+    seen, before = 0, -1
     deadline = time.monotonic() + DEADLINE_SECONDS
-    with connection.cursor() as cursor:
-        while (not seen or seen[-1][0] < enough_bytes) and time.monotonic() < deadline:
-            cursor.execute("SELECT committed_offset FROM ingest_files")
+    with cursor_of(config) as cursor:
+        while seen < enough:
+            cursor.execute("SELECT max(id) FROM error_log")
             row = cursor.fetchone()
-            if row is not None and (not seen or row[0] > seen[-1][0]):
-                seen.append((row[0], time.monotonic()))
-            time.sleep(_ASK_SECONDS)
-    connection.close()
-    return seen
-
-
-def _latencies(written: list[float], seen: list[tuple[int, float]]) -> list[float]:
-    """Seconds for each line that was seen."""
-    offsets = [offset for offset, _ in seen]
-    found = []
-    for number, at in enumerate(written):
-        end = len(LINE) * (number + 2)
-        index = bisect_right(offsets, end - 1)
-        if index < len(seen):
-            found.append(seen[index][1] - at)
-    return found
+            now = time.monotonic()
+            greatest = row[0] or 0 if row is not None else 0
+            if before < 0:
+                before = greatest
+            if greatest - before > seen:
+                seen = greatest - before
+                yield seen, now
+            if now > deadline:
+                raise TimeoutError(f"{seen:,} of {enough:,} errors are there")
+            time.sleep(ASK_SECONDS)

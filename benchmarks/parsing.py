@@ -1,49 +1,94 @@
-"""Parsers alone: FFmpeg statistics and JSON metric lines, beside the standard library reading the same bytes."""
+"""Parsers alone: FFmpeg's statistics lines in the forms of its versions, and JSON lines; split, parsed, no database.
+
+The reference reads the same bytes with the standard library, and checks nothing.
+"""
 
 import json
+import random
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC
 
 from benchmarks.figures import Figure, alternate
+from benchmarks.lines import SEED, mixed_lines
 from parsers.lines import LineSplitter
 from parsers.registry import create
 
-STATS = b"frame=%5d fps= 25 q=-1.0 size=  %6dkB time=00:%02d:%02d.00 bitrate=2500.1kbits/s speed=1.01x    \r"
+AT_LEAST_PER_SECOND = 300_000.0
+CHUNK_BYTES = 1 << 20
 _NUMBERS = re.compile(rb"(\w+)=\s*([^ ]+)")
+
+
+VERSIONS = ("4 to 6", "7", "8 and 9", "audio", "two outputs")
+
+
+def stats_lines(version: str, count: int, seed: int = SEED) -> list[bytes]:
+    """Two statistics lines a second of an encoder that holds its pace, as a version of FFmpeg prints them.
+
+    Args:
+        version: one of `VERSIONS`; "audio" (no video stream) and "two outputs" as version 5 prints them.
+        count: how many.
+        seed: of what wavers: rate, quality, bitrate, speed.
+    """
+    chance = random.Random(seed)
+    unit = "KiB" if version in ("7", "8 and 9") else "kB"
+    lines = []
+    for number in range(1, count + 1):
+        hours, minutes, seconds = number // 7200, number // 120 % 60, number // 2 % 60
+        clock = f"{minutes:02d}:{seconds:02d}.{50 * (number % 2) + number % 7:02d}"
+        q = f"q={chance.randint(22, 29)}.0 " * (2 if version == "two outputs" else 1)
+        frame = "" if version == "audio" else f"frame={number * 12:5d} fps={chance.choice([25, 25, 24]):3d} {q}"
+        size, rate = f"size={number * 150:8d}{unit}", f"bitrate={chance.uniform(2480, 2520):6.1f}kbits/s"
+        dup = f" dup={number // 900} drop={number // 1700}" if version == "two outputs" else ""
+        speed = f"speed={chance.choice(['1x', '1x', '1.01x', '0.999x']):>5}"
+        elapsed = f" elapsed={hours}:{clock}" if version == "8 and 9" else ""
+        lines.append(f"{frame}{size} time={hours:02d}:{clock} {rate}{dup} {speed}{elapsed}    \r".encode())
+    return lines
+
+
+def measure(count: int, rounds: int, seed: int = SEED) -> list[Figure]:
+    """Lines a second of one core."""
+    figures = []
+    for version in VERSIONS:
+        stats = b"".join(stats_lines(version, count, seed))
+        value, regex = alternate(_parsing("ffmpeg", stats, count), _by(_regex, stats, count), rounds)
+        name = f"FFmpeg progress, {version}"
+        figures.append(Figure(name, "lines/s", value, "at least", AT_LEAST_PER_SECOND, 1.0))
+        figures.append(Figure(f"{name}: the same", "lines/s", value, "a regular expression alone", regex, None))
+    mixed = b"".join(mixed_lines(count, seed))
+    value, decoded = alternate(_parsing("json", mixed, count), _by(_json, mixed, count), rounds)
+    return [*figures, Figure("JSON lines parsed", "lines/s", value, "json.loads alone", decoded, None)]
+
+
+def _parsing(parser_name: str, data: bytes, count: int) -> Callable[[], float]:
+    return lambda: _rate(parser_name, data, count)
 
 
 def _rate(parser_name: str, data: bytes, count: int) -> float:
     parser = create(parser_name, None, UTC)
     splitter = LineSplitter(splits_at_cr=parser.splits_at_cr)
     began = time.perf_counter()
-    for at in range(0, len(data), 1 << 20):
-        for line in splitter.feed(data[at : at + (1 << 20)]):
+    for at in range(0, len(data), CHUNK_BYTES):
+        for line in splitter.feed(data[at : at + CHUNK_BYTES]):
             parser.feed(line)
     return count / (time.perf_counter() - began)
 
 
-def measure(count: int, rounds: int) -> list[Figure]:
-    """Lines a second of one core."""
-    stats = b"".join(STATS % (n * 25, n * 300, n // 60 % 60, n % 60) for n in range(count))
-    metric = json.dumps({"timestamp": "2026-11-22T10:00:00.123456Z", "event": "metric", "service": "m",
-                         "metric_name": "cpu_percent", "metric_value": 41.5}).encode() + b"\n"  # fmt: skip
-
-    def by_regex() -> float:
+def _by(read: Callable[[bytes], None], data: bytes, count: int) -> Callable[[], float]:
+    def rate() -> float:
         began = time.perf_counter()
-        for line in stats.split(b"\r"):
-            dict(_NUMBERS.findall(line))
+        read(data)
         return count / (time.perf_counter() - began)
 
-    def by_json() -> float:
-        began = time.perf_counter()
-        for line in (metric * count).splitlines():
-            json.loads(line)
-        return count / (time.perf_counter() - began)
+    return rate
 
-    ffmpeg = alternate(lambda: _rate("ffmpeg", stats, count), by_regex, rounds)
-    lines = alternate(lambda: _rate("json", metric * count, count), by_json, rounds)
-    return [
-        Figure("FFmpeg statistics lines parsed", "lines/s", ffmpeg[0], "one regex a line", ffmpeg[1], 1.0),
-        Figure("JSON metric lines parsed", "lines/s", lines[0], "json.loads alone", lines[1], 0.5),
-    ]
+
+def _regex(data: bytes) -> None:
+    for line in data.split(b"\r"):
+        dict(_NUMBERS.findall(line))
+
+
+def _json(data: bytes) -> None:
+    for line in data.splitlines():
+        json.loads(line)

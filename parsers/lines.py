@@ -185,18 +185,24 @@ class LineSplitter:
         self._start = start
 
     def _split_any(self, data: bytes) -> Iterator[RawLine]:
-        at = 0
-        begun, limit, length = self._start, self._max_line_bytes, len(data)
-        for match in _ANY_END.finditer(data):
-            stop, behind = match.span()
-            terminator = match.group()
-            if behind == length and terminator == b"\r":
-                break
-            start = begun + at
-            self._start = end = begun + behind
-            yield RawLine(start, end, data[at : stop if stop - at <= limit else at + self._kept_bytes], terminator)
-            at = behind
-        self._buffer = data[at:]
+        start, limit = self._start, self._max_line_bytes
+        parts = data.split(b"\n")
+        last_part = len(parts) - 1
+        for number, part in enumerate(parts):
+            pieces = part.split(b"\r")
+            last, terminator = pieces.pop(), b"\n"
+            if pieces and not last:  # a `\r` before the `\n`, or at the end, where its `\n` may still come
+                last, terminator = pieces.pop(), b"\r\n"
+            for piece in pieces:
+                self._start = end = start + len(piece) + 1
+                yield RawLine(start, end, piece if len(piece) <= limit else piece[: self._kept_bytes], b"\r")
+                start = end
+            if number == last_part:
+                self._buffer = last + terminator[:-1]
+                return
+            self._start = end = start + len(last) + len(terminator)
+            yield RawLine(start, end, last if len(last) <= limit else last[: self._kept_bytes], terminator)
+            start = end
 
     def _bound(self) -> None:
         """Keep only the beginning of a line that is already too long, whatever may still come."""

@@ -14,7 +14,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from benchmarks.backlog import fresh_config, fresh_database
+from benchmarks.database import database
 from benchmarks.figures import Figure, keep, show
 from benchmarks.year.comparing import differences
 from benchmarks.year.loading import instant, load
@@ -44,9 +44,8 @@ CALLS: dict[str, tuple[object, ...]] = {
 def main() -> int:
     """Check and measure; gives the exit code."""
     facts = make(FIRST, DAYS, every_seconds=EVERY_SECONDS)
-    with tempfile.TemporaryDirectory(prefix="radiolog-year-") as folder:
-        config = fresh_config(Path(folder)).model_copy(update={"time_zone": "Europe/Berlin"})
-        fresh_database(config)
+    with tempfile.TemporaryDirectory(prefix="radiolog-year-") as folder, database(Path(folder)) as made:
+        config = made.model_copy(update={"time_zone": "Europe/Berlin"})
         load(config, facts)
         wrong = compare(config, facts)
         add_other_stations(config, facts)

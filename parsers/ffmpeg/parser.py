@@ -36,6 +36,7 @@ from parsers.ffmpeg.tracker import SessionTracker
 from parsers.json_decode import BOM
 
 _IDLE_ENOUGH_SECONDS = 1.0
+_STORED = Disposition.STORED  # an enumeration's member costs more to look up than to use
 _BAD = ("panic", "fatal", "error", "warning")
 _EMPTY_ERROR = FfmpegMessage(
     severity="error", severity_source="template", message="", category="codec", effect="consequence"
@@ -88,7 +89,7 @@ class FfmpegParser:
             if stats is not None and not stats.final:
                 steady.last = stats
                 steady.progress_count += 1
-                return (Outcome(line.start, line.end, Disposition.STORED, (stats,)),)
+                return (Outcome(line.start, line.end, _STORED, (stats,)),)
         self._steady = None
         data = line.data.removeprefix(BOM)
         stats = try_parse_stats(data, ends_with_newline=b"\n" in line.terminator)

@@ -1,0 +1,77 @@
+"""Each benchmark runs, at sizes that say nothing about speed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fix_postgres import Database
+
+from benchmarks import backlog, idle, latency, memory, parsing, starting, writing
+from benchmarks.__main__ import main
+from benchmarks.database import DATABASE
+from benchmarks.figures import Figure, keep
+from benchmarks.lines import mixed_lines
+from parsers.ffmpeg.stats import try_parse_stats
+
+
+@pytest.fixture
+def configured(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """The environment names the tests' server."""
+    config = database.config
+    for name in ("host", "port", "user", "db"):
+        monkeypatch.setenv(f"POSTGRES_{name.upper()}", str(getattr(config, f"postgres_{name}")))
+    return database
+
+
+@pytest.mark.slow
+def test_benchmarks_of_the_daemon_and_the_backlog_run(configured: Database) -> None:
+    figures = [
+        *backlog.measure(300, 1, seed=7),
+        *latency.measure(100, 0.3, 10.0, 15.0),
+        *memory.measure(20_000, seed=7),
+        *starting.measure(1),
+    ]
+    assert all(figure.value > 0 and figure.reference > 0 for figure in figures)
+    assert configured.rows(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'") == [], "nothing is left"
+
+
+@pytest.mark.slow
+def test_idle_files_are_measured(configured: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idle, "SETTLING_SECONDS", 0.0)
+    names = [figure.name for figure in idle.measure(3, 0.1, 0.5)]
+    assert names == ["3 idle files", "3 known files taken up"]
+
+
+def test_pure_benchmarks_run() -> None:
+    assert all(figure.value > 0 for figure in [*parsing.measure(50, 1), *writing.measure(20, 1)])
+
+
+def test_a_seed_gives_the_same_lines_and_another_seed_others() -> None:
+    assert list(mixed_lines(200, 7)) == list(mixed_lines(200, 7)) != list(mixed_lines(200, 8))
+    kinds = [json.loads(line)["event"] for line in mixed_lines(5000, 7)]
+    assert kinds.count("metric") == pytest.approx(4000, rel=0.05)
+    assert kinds.count("track_started") == pytest.approx(500, rel=0.2)
+
+
+@pytest.mark.parametrize("version", parsing.VERSIONS)
+def test_statistics_lines_are_ffmpegs_form(version: str) -> None:
+    for line in parsing.stats_lines(version, 300):
+        assert try_parse_stats(line.removesuffix(b"\r"), ends_with_newline=False) is not None
+
+
+def test_results_say_when_where_and_whether_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.figures.RESULTS", tmp_path / "results")
+    fast = Figure("a", "ms", 1.0, "at most", 2.0, 1.0, lower_is_better=True)
+    kept = json.loads(
+        keep([fast, Figure("b", "x/s", 1.0, "y", 2.0, 0.9), Figure("c", "x/s", 1.0, "y", 2.0, None)]).read_text()
+    )
+    assert {"at", "commit", "processor"} <= kept.keys()
+    assert [figure["met"] for figure in kept["figures"]] == [True, False, None]
+
+
+@pytest.mark.parametrize("words", [["nothing"], ["--rounds", "0"], ["--seed", "x"]])
+def test_wrong_usage_ends_with_2(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmarks", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
