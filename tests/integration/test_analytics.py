@@ -373,6 +373,21 @@ def test_repeats_and_retention(analytics: Analytics, database: Database) -> None
     assert "La femme" not in kept
 
 
+def test_sources_that_count_at_other_times_are_not_held_against_each_other(
+    analytics: Analytics, database: Database
+) -> None:
+    station, begin = Station(), ago(hours=2)
+    station.play(begin, begin + timedelta(hours=1), "Nils", "Says")
+    for minute, metric, service, value in (
+        (1, "viewers", "youtube", 100), (2, "listeners", "icecast", 20), (3, "listeners", "backup", 4),
+        (50, "viewers", "youtube", 50), (55, "listeners", "icecast", 10), (56, "listeners", "backup", 2),
+    ):  # fmt: skip
+        station.metric(begin + timedelta(minutes=minute), metric, value, service=service)
+    store(database, station)
+    (kept,) = analytics.get_listener_retention()
+    assert (kept["listeners_at_start"], kept["listeners_at_end"], kept["retention_percent"]) == (124.0, 62.0, 50.0)
+
+
 def test_no_number_of_a_log_breaks_a_figure(analytics: Analytics, database: Database) -> None:
     station, begin = Station(), ago(hours=2)
     station.play(begin, begin + timedelta(hours=1), "Nils", "Says", expected=1e308)
