@@ -20,6 +20,7 @@ from ingest.identity import hash_window, stream_key_hash_key
 from ingest.instances import Instance
 from ingest.machine import boot_id, machine_id, most_open
 from ingest.pipeline import Pipeline
+from ingest.process import expect_many_lines
 from ingest.schema import ready_connection
 from ingest.settings import Changes, FollowerSettings, PipelineSettings
 from ingest.sources import Source
@@ -92,6 +93,7 @@ class Service:
 
     def open(self) -> None:
         """Connect and take over from whoever ran under this instance's name before."""
+        expect_many_lines()
         self.pipeline.committer.call(self._store.take_over)
         self.telemetry.started(self.instance.name, self._store.epoch, list(self.instance.roots))
 
