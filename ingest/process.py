@@ -1,4 +1,4 @@
-"""This process towards whoever runs it: signals that ask it to stop, what it tells systemd, the interpreter's settings."""
+"""This process: signals that ask it to stop, what it tells systemd, how the interpreter shares its time."""
 
 import gc
 import os
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# One thread reads while another stores: with the interpreter's own 5 ms, the second waits half of a commit for its turns.
+# One thread reads, another stores: with the interpreter's own 5 ms the second waits half of a commit for its turns.
 SWITCH_SECONDS = 0.0005
 # Lines make no cycles of references: to look for some after every 700 objects is a sixth of a backlog's time.
 GC_THRESHOLDS = (20_000, 20, 50)
