@@ -165,7 +165,7 @@ def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey],
             text += "".join(
                 [row for batch in batches for row in batch.metric_rows if not without or _key_of(row) not in without]
             )
-        _copy(cursor, table, columns, text)
+        copy_text(cursor, table, columns, text)
     plays = [row for batch in batches for row in batch.plays if not without or (row[-2], row[-1]) not in without]
     known = _known(batches, plays, _store_plays(cursor, plays))
     sessions = [session for batch in batches for session in batch.sessions]
@@ -189,10 +189,10 @@ def _known(batches: Sequence[Batch], plays: Sequence[Row], inserted: Counter[Lin
 
 def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """COPY rows into a table; both names come from our own constants."""
-    _copy(cursor, table, columns, lines(rows))
+    copy_text(cursor, table, columns, lines(rows))
 
 
-def _copy(cursor: Cursor, table: str, columns: Sequence[str], text: str) -> None:
+def copy_text(cursor: Cursor, table: str, columns: Sequence[str], text: str) -> None:
     """COPY text into a table, in few pieces: for each one this thread waits until the other lets it run."""
     if text:
         cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.BytesIO(text.encode()), COPY_BYTES)
@@ -261,7 +261,7 @@ def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
     metrics = [row for batch in batches for row in batch.metric_rows]
 
     def copy_metrics(part: Sequence[str]) -> None:
-        _copy(cursor, "system_metrics", METRIC_COLUMNS, "".join(part))
+        copy_text(cursor, "system_metrics", METRIC_COLUMNS, "".join(part))
 
     _bisect(cursor, metrics, copy_metrics, _key_of, refuse)
     plays = [row for batch in batches for row in batch.plays]

@@ -325,3 +325,26 @@ def test_links_out_of_the_tree_are_refused(database: Database, tmp_path: Path) -
     read_once(database.config)
 
     assert stored_numbers(database) == [2]
+
+
+def test_a_backlog_in_which_some_plays_are_known_folds_those_and_stores_the_rest(database: Database) -> None:
+    """Many new plays at once go another way than one that is known."""
+
+    def starts(numbers: range) -> str:
+        return lines_of(
+            *({"timestamp": f"2026-11-22T{number // 60:02d}:{number % 60:02d}:00Z", "event": "track_started",
+               "artist": "a", "title": f"t{number}", "play_id": f"{number:08x}-0000-4000-8000-000000000000"}
+              for number in numbers)
+        )  # fmt: skip
+
+    (database.config.log_path / "a.log").write_text(starts(range(100)))
+    read_once(database.config, "first")
+    assert database.rows("SELECT count(*), count(DISTINCT play_key) FROM play_history") == [(100, 100)]
+    (database.config.log_path / "b.log").write_text(starts(range(80, 300)))
+    read_once(database.config, "second")
+    (database.config.log_path / "c.log").write_text(starts(range(300, 360)) + starts(range(350, 370)))
+    read_once(database.config, "third")
+    assert database.rows("SELECT stored, folded FROM ingest_files ORDER BY path") == [(100, 0), (200, 20), (70, 10)]
+    plays = database.rows("SELECT count(*), count(DISTINCT play_key), count(ended_at) FROM play_history")
+    assert plays == [(370, 370, 369)]
+    ledger_holds(database)

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 import psycopg2
 
 from ingest import adoption, follower, store
-from ingest.batch import COPIED, Batch
+from ingest.batch import COPIED, METRIC_COLUMNS, Batch
 from ingest.cli import main as radiolog
 from ingest.follow import New, Read
 from ingest.follower import Follower
 from ingest.identity import Fingerprint, fingerprint
-from ingest.loading import copy_rows, load_rows
+from ingest.loading import copy_rows, copy_text, load_rows
 from ingest.pipeline import Pipeline
 from ingest.store import Store
 from soak.campaign import Plan, Result, run
@@ -293,6 +293,7 @@ def _without_advance(commit: Callable[..., None], self: Store, batches: Sequence
 def _plain_copy(cursor: Any, batches: Sequence[Batch]) -> None:
     for table, columns in COPIED.items():
         copy_rows(cursor, table, columns, [row for batch in batches for row in batch.copied[table]])
+    copy_text(cursor, "system_metrics", METRIC_COLUMNS, "".join(row for batch in batches for row in batch.metric_rows))
 
 
 def main() -> int:
