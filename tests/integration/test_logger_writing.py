@@ -235,32 +235,41 @@ def test_threads_are_in_the_order_of_their_numbers(config: LoggingConfig) -> Non
     assert [line["timestamp"] for line in written] == sorted(line["timestamp"] for line in written)
 
 
+FORKING = """
+import os, sys, threading
+from pathlib import Path
+from logging_module import LoggingConfig, RadioLogger
+
+radio = RadioLogger(LoggingConfig(log_path=Path(sys.argv[1])))
+radio.log_metric("parent", 0)
+done = threading.Event()
+
+def keep_writing():
+    while not done.is_set():
+        radio.log_metric("parent", 1)
+
+writer = threading.Thread(target=keep_writing)
+writer.start()
+children = []
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        for number in range(20):
+            radio.log_metric("child", number)
+        os._exit(0)
+    children.append(child)
+assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 10
+done.set()
+writer.join()
+radio.log_metric("parent", 2)
+radio.close()
+"""
+
+
 def test_a_forked_child_is_a_run_of_its_own(config: LoggingConfig) -> None:
-    """Also when it is forked while another thread is writing."""
+    """Also when it is forked while another thread is writing; in a process of its own, for the lock of coverage does not fork."""
+    subprocess.run([sys.executable, "-c", FORKING, str(config.log_path)], check=True, timeout=60)
     radio = RadioLogger(config)
-    radio.log_metric("parent", 0)
-    done = threading.Event()
-
-    def keep_writing() -> None:
-        while not done.is_set():
-            radio.log_metric("parent", 1)
-
-    writer = threading.Thread(target=keep_writing)
-    writer.start()
-    children = []
-    for _ in range(10):
-        child = os.fork()
-        if child == 0:
-            for number in range(20):
-                radio.log_metric("child", number)
-            os._exit(0)
-        children.append(child)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 10
-    done.set()
-    writer.join()
-    radio.log_metric("parent", 2)
-    radio.close()
-
     runs: dict[str, list[dict[str, Any]]] = {}
     for line in lines(radio):
         runs.setdefault(line["run_id"], []).append(line)
