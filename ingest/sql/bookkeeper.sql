@@ -33,14 +33,14 @@ WHERE e.station = %(station)s AND e.play_id ~ '^[0-9]{1,18}$' AND e.ended_at BET
 
 -- Plays are locked in the order in which ingest says them again (store.sql, upsert_plays): two orders would deadlock.
 -- name: lock_plays
-SELECT id FROM play_history WHERE id = ANY(%(plays)s) ORDER BY station, play_key FOR NO KEY UPDATE
+SELECT id FROM play_history WHERE id = ANY(%(plays)s::bigint[]) ORDER BY station, play_key FOR NO KEY UPDATE
 
 -- Ends, in this order: what a writer said of this play; an end without a name, said while it was the running one; the
 -- exit of the encoder that carried it, unless the next start follows at once; the next start; the play's own length
 -- where the next start comes much later; max_open where even that is unknown. Without any of these it is still open.
 -- name: derive_ends
 WITH span AS (
-    SELECT min(started_at) AS lower_time, max(started_at) AS upper_time FROM play_history WHERE id = ANY(%(plays)s)
+    SELECT min(started_at) AS lower_time, max(started_at) AS upper_time FROM play_history WHERE id = ANY(%(plays)s::bigint[])
 ), ordered AS (
     SELECT p.*, lead(p.started_at) OVER (ORDER BY p.started_at, p.play_key) AS next_start
     FROM play_history p, span
@@ -48,7 +48,7 @@ WITH span AS (
       AND p.started_at <= coalesce((SELECT min(n.started_at) FROM play_history n
                                     WHERE n.station = %(station)s AND n.started_at > span.upper_time), 'infinity')
 ), touched AS MATERIALIZED (
-    SELECT * FROM ordered WHERE id = ANY(%(plays)s)
+    SELECT * FROM ordered WHERE id = ANY(%(plays)s::bigint[])
 ), said AS (
     SELECT t.id, greatest(e.ended_at, t.started_at) AS ended_at, e.had_errors, e.error_message
     FROM touched t JOIN play_ends e ON e.station = t.station AND e.play_id = t.play_id
@@ -128,42 +128,62 @@ WHERE p.id = d.id
 -- and those that name one of them. Gives the plays that lost or won an error.
 -- name: link_errors
 WITH span AS (
-    SELECT least(%(from_time)s, (SELECT min(started_at) FROM play_history WHERE id = ANY(%(plays)s))) AS lower_time,
+    SELECT least(%(from_time)s, (SELECT min(started_at) FROM play_history WHERE id = ANY(%(plays)s::bigint[]))) AS lower_time,
            coalesce((SELECT min(started_at) FROM play_history
                      WHERE station = %(station)s AND started_at > greatest(%(to_time)s,
-                           (SELECT max(started_at) FROM play_history WHERE id = ANY(%(plays)s)))), 'infinity') AS upper_time
+                           (SELECT max(started_at) FROM play_history WHERE id = ANY(%(plays)s::bigint[])))), 'infinity') AS upper_time
 ), affected AS (
     SELECT e.id FROM error_log e, span
     WHERE e.station = %(station)s AND e.timestamp >= span.lower_time AND e.timestamp <= span.upper_time
     UNION
     SELECT e.id FROM play_history p JOIN error_log e ON e.station = p.station AND e.play_id = p.play_id
-    WHERE p.id = ANY(%(plays)s) AND e.play_id IS NOT NULL
+    WHERE p.id = ANY(%(plays)s::bigint[]) AND e.play_id IS NOT NULL
     UNION
     SELECT e.id FROM play_history p JOIN error_log e ON e.station = p.station AND e.play_id = p.id::text
-    WHERE p.id = ANY(%(plays)s) AND e.play_id IS NOT NULL
-), resolved AS (
-    SELECT e.id, e.play_history_id AS before, coalesce(named.id, running.id) AS after
+    WHERE p.id = ANY(%(plays)s::bigint[]) AND e.play_id IS NOT NULL
+), wanted AS MATERIALIZED (
+    SELECT e.id, e.play_history_id AS before, e.play_id, e.timestamp, e.time_quality
     FROM error_log e JOIN affected USING (id)
-    LEFT JOIN LATERAL (
+), by_name AS (
+    SELECT e.id, c.id AS play
+    FROM wanted e
+    CROSS JOIN LATERAL (
         SELECT c.id FROM (
             SELECT p.id, p.started_at, p.play_key FROM play_history p
-            WHERE p.station = e.station AND p.play_id = e.play_id
+            WHERE p.station = %(station)s AND p.play_id = e.play_id
             UNION ALL
             SELECT p.id, p.started_at, p.play_key FROM play_history p
-            WHERE p.station = e.station
+            WHERE p.station = %(station)s
               AND p.id = CASE WHEN e.play_id ~ '^[0-9]{1,18}$' THEN e.play_id::bigint END
-              AND NOT EXISTS (SELECT FROM play_history q WHERE q.station = e.station AND q.play_id = e.play_id)
+              AND NOT EXISTS (SELECT FROM play_history q WHERE q.station = %(station)s AND q.play_id = e.play_id)
         ) c
         ORDER BY c.started_at <= e.timestamp DESC, abs(extract(epoch FROM c.started_at - e.timestamp)), c.play_key LIMIT 1
-    ) named ON true
-    LEFT JOIN LATERAL (
-        SELECT CASE WHEN e.timestamp <= coalesce(p.ended_at,
-                         p.started_at + make_interval(secs => greatest(p.expected_duration_seconds, %(max_open_seconds)s)))
-                    THEN p.id END AS id
-        FROM play_history p
-        WHERE p.station = e.station AND p.started_at <= e.timestamp AND e.time_quality NOT IN ('estimated', 'unknown')
-        ORDER BY p.started_at DESC, p.play_key DESC LIMIT 1
-    ) running ON named.id IS NULL
+    ) c
+    WHERE e.play_id IS NOT NULL
+), nameless AS MATERIALIZED (
+    SELECT w.id, w.timestamp FROM wanted w
+    WHERE w.time_quality NOT IN ('estimated', 'unknown') AND NOT EXISTS (SELECT FROM by_name n WHERE n.id = w.id)
+), around AS MATERIALIZED (  -- the plays that may have been running: from the last start before the first of these errors
+    SELECT p.id, p.started_at, row_number() OVER (ORDER BY p.started_at, p.play_key) AS place,
+           coalesce(p.ended_at,
+                    p.started_at + make_interval(secs => greatest(p.expected_duration_seconds, %(max_open_seconds)s))) AS until
+    FROM play_history p
+    WHERE p.station = %(station)s AND p.started_at <= (SELECT max(timestamp) FROM nameless)
+      AND p.started_at >= coalesce((SELECT max(b.started_at) FROM play_history b
+                                    WHERE b.station = %(station)s
+                                      AND b.started_at <= (SELECT min(timestamp) FROM nameless)), '-infinity')
+), timeline AS (  -- starts and errors in their order: how many starts were before an error is the place of its play
+    SELECT error, at, count(play) OVER (ORDER BY at, error IS NOT NULL) AS place
+    FROM (SELECT id AS play, NULL::bigint AS error, started_at AS at FROM around
+          UNION ALL
+          SELECT NULL, id, timestamp FROM nameless) both_kinds
+), running AS (
+    SELECT t.error AS id, a.id AS play
+    FROM timeline t JOIN around a USING (place)
+    WHERE t.error IS NOT NULL AND t.at <= a.until
+), resolved AS (
+    SELECT w.id, w.before, coalesce(n.play, r.play) AS after
+    FROM wanted w LEFT JOIN by_name n USING (id) LEFT JOIN running r USING (id)
 ), changed AS (
     UPDATE error_log e SET play_history_id = r.after FROM resolved r
     WHERE e.id = r.id AND r.before IS DISTINCT FROM r.after
@@ -180,7 +200,7 @@ FROM (
                     (array_agg(e.message ORDER BY e.timestamp, e.message))[1]) AS error_message
     FROM play_history q
     LEFT JOIN error_log e ON e.play_history_id = q.id AND e.severity IN ('error', 'critical') AND NOT e.noise
-    WHERE q.id = ANY(%(plays)s)
+    WHERE q.id = ANY(%(plays)s::bigint[])
     GROUP BY q.id
 ) c
 WHERE p.id = c.id
