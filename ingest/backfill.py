@@ -44,7 +44,7 @@ def backfill(
     service.open()
     run = _Backfill(service, on_progress, should_stop)
     run.patiently(run.read_all)
-    run.patiently(service.bookkeeper.work_all)
+    run.patiently(service.bookkeeper.work_all_at_once)
     service.sign_off()
     return run.progress()
 

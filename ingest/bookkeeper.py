@@ -10,6 +10,8 @@ clean-up waits for while it holds plays. They are recounted a quarter of an hour
 
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -82,14 +84,29 @@ class Bookkeeper:
 
     def work_all(self) -> int:
         """Work until the queue is empty, and roll up metrics when that is due; gives how many entries were taken."""
+        total = self._work_off()
+        if self._monotonic() >= self._rolled_up_at + ROLL_UP_EVERY_SECONDS:
+            self._roll_up_all()
+            self._rolled_up_at = self._monotonic()
+        return total
+
+    def work_all_at_once(self) -> None:
+        """Work until both queues are empty, and roll up over a second connection meanwhile: for who waits for the end."""
+        other = Bookkeeper(self._connect, self._thresholds, self._supervisor)
+        with closing(other), ThreadPoolExecutor(1, thread_name_prefix="rollups") as pool:
+            rolled_up = pool.submit(other._roll_up_all)
+            self._work_off()
+            rolled_up.result()
+
+    def _work_off(self) -> int:
         total = 0
         while taken := self.work():
             total += taken
-        if self._monotonic() >= self._rolled_up_at + ROLL_UP_EVERY_SECONDS:
-            while self.roll_up():
-                pass
-            self._rolled_up_at = self._monotonic()
         return total
+
+    def _roll_up_all(self) -> None:
+        while self.roll_up():
+            pass
 
     def roll_up(self) -> int:
         """Recount the quarters of an hour whose metrics changed, but for the running one.
@@ -141,7 +158,7 @@ class Bookkeeper:
         if entries:
             cursor.execute(_SQL["plan_for_indexes"])
         touched = [(span, self._touched(cursor, span)) for span in merged(entries)]
-        cursor.execute(_SQL["lock_plays"], {"plays": [play for _, plays in touched for play in plays]})
+        cursor.execute(_SQL["lock_plays"], {"plays": _literal(play for _, plays in touched for play in plays)})
         for span, plays in touched:
             self._derive(cursor, span, plays)
         return len(entries)
@@ -152,14 +169,20 @@ class Bookkeeper:
         return [row[0] for row in cursor.fetchall()]
 
     def _derive(self, cursor: Cursor, span: Span, plays: list[int]) -> None:
-        parameters: dict[str, Any] = {**span._asdict(), **self._thresholds._asdict(), "plays": plays}
+        parameters: dict[str, Any] = {**span._asdict(), **self._thresholds._asdict(), "plays": _literal(plays)}
         if len(plays) > ANALYZE_FROM_PLAYS:
             cursor.execute(_SQL["analyze"])
+            cursor.execute(_SQL["memory"])
         cursor.execute(_SQL["derive_ends"], parameters)
         cursor.execute(_SQL["resolve_errors"], parameters)
         cursor.execute(_SQL["link_errors"], parameters)
-        parameters["plays"] = sorted({*plays, *(row[0] for row in cursor.fetchall())})
+        parameters["plays"] = _literal(sorted({*plays, *(row[0] for row in cursor.fetchall())}))
         cursor.execute(_SQL["count_errors"], parameters)
+
+
+def _literal(ids: Iterable[int]) -> str:
+    """One constant to parse; an ARRAY[…] of 50,000 is as many."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

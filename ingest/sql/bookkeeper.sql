@@ -1,5 +1,6 @@
 -- What follows from committed facts, recomputed for a station and a span of time. Running any of it twice, or in
--- another order, ends in the same rows. Parameters: station, from_time, to_time, max_open_seconds, gap_seconds.
+-- another order, ends in the same rows. Parameters: station, from_time, to_time, max_open_seconds, gap_seconds, and plays:
+-- an array literal. It must be of bigint: an int array is scanned for each row, a bigint array is hashed once.
 
 -- name: take_turn
 SELECT pg_try_advisory_xact_lock(7240151803603)
@@ -8,8 +9,14 @@ SELECT pg_try_advisory_xact_lock(7240151803603)
 -- name: plan_for_indexes
 SET LOCAL enable_seqscan = off
 
+-- What the joins below go by; of the other columns autovacuum takes care.
 -- name: analyze
-ANALYZE play_history, play_ends, error_log, stream_sessions
+ANALYZE play_history (station, started_at, play_id), play_ends, error_log (station, timestamp, play_id, play_history_id),
+    stream_sessions
+
+-- Fifty thousand plays at once are sorted in memory.
+-- name: memory
+SET LOCAL work_mem = '32MB'
 
 -- name: take_entries
 DELETE FROM derive_queue WHERE id IN (SELECT id FROM derive_queue ORDER BY id LIMIT %(limit)s)
@@ -141,49 +148,29 @@ WITH span AS (
     UNION
     SELECT e.id FROM play_history p JOIN error_log e ON e.station = p.station AND e.play_id = p.id::text
     WHERE p.id = ANY(%(plays)s::bigint[]) AND e.play_id IS NOT NULL
-), wanted AS MATERIALIZED (
-    SELECT e.id, e.play_history_id AS before, e.play_id, e.timestamp, e.time_quality
+), resolved AS (
+    SELECT e.id, e.play_history_id AS before, coalesce(named.id, running.id) AS after
     FROM error_log e JOIN affected USING (id)
-), by_name AS (
-    SELECT e.id, c.id AS play
-    FROM wanted e
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT c.id FROM (
             SELECT p.id, p.started_at, p.play_key FROM play_history p
-            WHERE p.station = %(station)s AND p.play_id = e.play_id
+            WHERE p.station = e.station AND p.play_id = e.play_id
             UNION ALL
             SELECT p.id, p.started_at, p.play_key FROM play_history p
-            WHERE p.station = %(station)s
+            WHERE p.station = e.station
               AND p.id = CASE WHEN e.play_id ~ '^[0-9]{1,18}$' THEN e.play_id::bigint END
-              AND NOT EXISTS (SELECT FROM play_history q WHERE q.station = %(station)s AND q.play_id = e.play_id)
+              AND NOT EXISTS (SELECT FROM play_history q WHERE q.station = e.station AND q.play_id = e.play_id)
         ) c
         ORDER BY c.started_at <= e.timestamp DESC, abs(extract(epoch FROM c.started_at - e.timestamp)), c.play_key LIMIT 1
-    ) c
-    WHERE e.play_id IS NOT NULL
-), nameless AS MATERIALIZED (
-    SELECT w.id, w.timestamp FROM wanted w
-    WHERE w.time_quality NOT IN ('estimated', 'unknown') AND NOT EXISTS (SELECT FROM by_name n WHERE n.id = w.id)
-), around AS MATERIALIZED (  -- the plays that may have been running: from the last start before the first of these errors
-    SELECT p.id, p.started_at, row_number() OVER (ORDER BY p.started_at, p.play_key) AS place,
-           coalesce(p.ended_at,
-                    p.started_at + make_interval(secs => greatest(p.expected_duration_seconds, %(max_open_seconds)s))) AS until
-    FROM play_history p
-    WHERE p.station = %(station)s AND p.started_at <= (SELECT max(timestamp) FROM nameless)
-      AND p.started_at >= coalesce((SELECT max(b.started_at) FROM play_history b
-                                    WHERE b.station = %(station)s
-                                      AND b.started_at <= (SELECT min(timestamp) FROM nameless)), '-infinity')
-), timeline AS (  -- starts and errors in their order: how many starts were before an error is the place of its play
-    SELECT error, at, count(play) OVER (ORDER BY at, error IS NOT NULL) AS place
-    FROM (SELECT id AS play, NULL::bigint AS error, started_at AS at FROM around
-          UNION ALL
-          SELECT NULL, id, timestamp FROM nameless) both_kinds
-), running AS (
-    SELECT t.error AS id, a.id AS play
-    FROM timeline t JOIN around a USING (place)
-    WHERE t.error IS NOT NULL AND t.at <= a.until
-), resolved AS (
-    SELECT w.id, w.before, coalesce(n.play, r.play) AS after
-    FROM wanted w LEFT JOIN by_name n USING (id) LEFT JOIN running r USING (id)
+    ) named ON true
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN e.timestamp <= coalesce(p.ended_at,
+                         p.started_at + make_interval(secs => greatest(p.expected_duration_seconds, %(max_open_seconds)s)))
+                    THEN p.id END AS id
+        FROM play_history p
+        WHERE p.station = e.station AND p.started_at <= e.timestamp AND e.time_quality NOT IN ('estimated', 'unknown')
+        ORDER BY p.started_at DESC, p.play_key DESC LIMIT 1
+    ) running ON named.id IS NULL
 ), changed AS (
     UPDATE error_log e SET play_history_id = r.after FROM resolved r
     WHERE e.id = r.id AND r.before IS DISTINCT FROM r.after
