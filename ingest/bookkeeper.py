@@ -86,15 +86,15 @@ class Bookkeeper:
         """Work until the queue is empty, and roll up metrics when that is due; gives how many entries were taken."""
         total = self._work_off()
         if self._monotonic() >= self._rolled_up_at + ROLL_UP_EVERY_SECONDS:
-            self._roll_up_all()
+            _roll_up_all(self)
             self._rolled_up_at = self._monotonic()
         return total
 
     def work_all_at_once(self) -> None:
-        """Work until both queues are empty, and roll up over a second connection meanwhile: for who waits for the end."""
+        """Work until both queues are empty, rolling up over a second connection meanwhile: for who waits for the end."""
         other = Bookkeeper(self._connect, self._thresholds, self._supervisor)
         with closing(other), ThreadPoolExecutor(1, thread_name_prefix="rollups") as pool:
-            rolled_up = pool.submit(other._roll_up_all)
+            rolled_up = pool.submit(_roll_up_all, other)
             self._work_off()
             rolled_up.result()
 
@@ -103,10 +103,6 @@ class Bookkeeper:
         while taken := self.work():
             total += taken
         return total
-
-    def _roll_up_all(self) -> None:
-        while self.roll_up():
-            pass
 
     def roll_up(self) -> int:
         """Recount the quarters of an hour whose metrics changed, but for the running one.
@@ -178,6 +174,11 @@ class Bookkeeper:
         cursor.execute(_SQL["link_errors"], parameters)
         parameters["plays"] = _literal(sorted({*plays, *(row[0] for row in cursor.fetchall())}))
         cursor.execute(_SQL["count_errors"], parameters)
+
+
+def _roll_up_all(bookkeeper: Bookkeeper) -> None:
+    while bookkeeper.roll_up():
+        pass
 
 
 def _literal(ids: Iterable[int]) -> str:
