@@ -91,7 +91,7 @@ class Bookkeeper:
         return total
 
     def work_all_at_once(self) -> None:
-        """Work until both queues are empty, rolling up over a second connection meanwhile: for who waits for the end."""
+        """Work until both queues are empty, rolling up over a second connection: for who waits for the end."""
         other = Bookkeeper(self._connect, self._thresholds, self._supervisor)
         with closing(other), ThreadPoolExecutor(1, thread_name_prefix="rollups") as pool:
             rolled_up = pool.submit(_roll_up_all, other)
