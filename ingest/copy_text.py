@@ -7,6 +7,8 @@ from typing import Any, cast
 import msgspec
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+# Stands for NULL until it is known whether the row holds a backslash: no text that can be stored has this character.
+_NULL = "\0"
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -40,4 +42,12 @@ def escape(text: str) -> str:
 
 def lines(rows: Iterable[Sequence[Any]]) -> str:
     """Rows as the body of a COPY … FROM STDIN."""
-    return "".join(["\t".join(map(field, row)) + "\n" for row in rows])
+    return "".join(map(_line, rows))
+
+
+def _line(row: Sequence[Any]) -> str:
+    """A row. Most hold nothing that must be escaped, which one look at the whole tells."""
+    text = "\t".join([value if type(value) is str else _NULL if value is None else field(value) for value in row])
+    if "\\" in text or "\n" in text or "\r" in text or text.count("\t") >= len(row):
+        return "\t".join(map(field, row)) + "\n"
+    return text.replace(_NULL, "\\N") + "\n"

@@ -19,8 +19,9 @@ METRIC_NAME_LIMIT, UNIT_LIMIT = 128, 32
 @lru_cache(maxsize=4096)
 def track_key(artist: str, title: str) -> str:
     """The name under which plays of one track are counted: NFC, trimmed, white space collapsed, case-folded."""
-    parts = [" ".join(unicodedata.normalize("NFC", text).split()).casefold() for text in (artist, title)]
-    return " - ".join(parts)[:512]
+    if not (artist.isascii() and title.isascii()):
+        artist, title = unicodedata.normalize("NFC", artist), unicodedata.normalize("NFC", title)
+    return f"{' '.join(artist.split()).casefold()} - {' '.join(title.split()).casefold()}"[:512]
 
 
 def play_key(event: TrackStarted, started_at: datetime, generation: int, offset: int) -> str:
