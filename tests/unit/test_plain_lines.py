@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.batch import METRIC_COLUMNS, Batch, Move
+from ingest.copy_text import field
 from ingest.copy_text import lines as copy_text
 from ingest.identity import NOTHING
 from ingest.line_clock import Arrival
@@ -165,3 +166,14 @@ def test_a_plain_time_is_one_that_postgresql_reads_the_same(said: Any) -> None:
         assert at == datetime.strptime(said, "%Y-%m-%dT%H:%M:%S.%fZ" if "." in said else "%Y-%m-%dT%H:%M:%SZ").replace(
             tzinfo=UTC
         )
+
+
+STORABLE = TEXTS.filter(lambda text: not {"\0", "\ud800"} & set(text))
+CELLS = st.one_of(
+    STORABLE, st.none(), st.booleans(), st.integers(), st.binary(), st.dictionaries(STORABLE, STORABLE, max_size=2)
+)
+
+
+@given(st.lists(CELLS, min_size=1, max_size=5))
+def test_a_row_looked_at_as_a_whole_is_its_fields(row: list[Any]) -> None:
+    assert copy_text([row]) == "\t".join(map(field, row)) + "\n"
