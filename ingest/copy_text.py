@@ -42,10 +42,10 @@ def escape(text: str) -> str:
 
 def lines(rows: Iterable[Sequence[Any]]) -> str:
     """Rows as the body of a COPY … FROM STDIN."""
-    return "".join(map(_line, rows))
+    return "".join(map(line, rows))
 
 
-def _line(row: Sequence[Any]) -> str:
+def line(row: Sequence[Any]) -> str:
     """A row. Most hold nothing that must be escaped, which one look at the whole tells."""
     text = "\t".join([value if type(value) is str else _NULL if value is None else field(value) for value in row])
     if "\\" in text or "\n" in text or "\r" in text or text.count("\t") >= len(row):

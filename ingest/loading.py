@@ -19,7 +19,7 @@ import psycopg2.errors
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
 
 from ingest.batch import COPIED, METRIC_COLUMNS, PLAY_COLUMNS, Batch, Row
-from ingest.copy_text import lines
+from ingest.copy_text import line, lines
 from ingest.errors import DatabaseError
 from ingest.producers import MOST_RANGES, RunLines, range_text
 from ingest.queries import load
@@ -160,18 +160,27 @@ def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey],
             rows += extra
         elif without:
             rows = [row for row in rows if _key(table, row) not in without]
-        text = lines(rows)
         if table == "system_metrics":
-            text += "".join(
-                [row for batch in batches for row in batch.metric_rows if not without or _key_of(row) not in without]
-            )
-        copy_text(cursor, table, columns, text)
+            copy_text(cursor, table, columns, "".join(_metrics(rows, batches, without)))
+        else:
+            copy_rows(cursor, table, columns, rows)
     plays = [row for batch in batches for row in batch.plays if not without or (row[-2], row[-1]) not in without]
     known = _known(batches, plays, _store_plays(cursor, plays))
     sessions = [session for batch in batches for session in batch.sessions]
     if sessions:
         cursor.execute(_SQL["upsert_sessions"], {"sessions": _json(_latest_sessions(sessions))})
     return known
+
+
+def _metrics(rows: Sequence[Row], batches: Sequence[Batch], without: frozenset[LineKey]) -> list[str]:
+    """All metrics as COPY's text, each file's in the order of its lines."""
+    texts = [row for batch in batches for row in batch.metric_rows]
+    if without:
+        texts = [text for text in texts if _key_of(text) not in without]
+    if rows:
+        texts += map(line, rows)
+        texts.sort(key=_key_of)
+    return texts
 
 
 def _known(batches: Sequence[Batch], plays: Sequence[Row], inserted: Counter[LineKey]) -> Known:
@@ -354,6 +363,6 @@ def _line_at(batch: Batch, offset: int) -> tuple[bytes | None, int]:
     start = len(batch.raw) - (batch.move.to_offset - offset)
     if 0 <= start < len(batch.raw):
         splitter = splitter_for(batch.encoding, offset, splits_at_cr=batch.parser == "ffmpeg")
-        for line in (*splitter.feed(batch.raw[start:]), *splitter.flush()):
-            return line.data, line.end
+        for found in (*splitter.feed(batch.raw[start:]), *splitter.flush()):
+            return found.data, found.end
     return None, batch.ends.get(offset, offset)

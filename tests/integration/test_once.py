@@ -348,3 +348,13 @@ def test_a_backlog_in_which_some_plays_are_known_folds_those_and_stores_the_rest
     plays = database.rows("SELECT count(*), count(DISTINCT play_key), count(ended_at) FROM play_history")
     assert plays == [(370, 370, 369)]
     ledger_holds(database)
+
+
+def test_metrics_are_stored_in_the_order_of_their_lines_however_they_are_written(database: Database) -> None:
+    """Plain ones and those with more fields take different ways."""
+    odd = ({"metadata": {"a": 1}} if number % 3 else {} for number in range(200))
+    text = lines_of(*(metric(number, **more) for number, more in enumerate(odd)))
+    (database.config.log_path / "a.log").write_text(text)
+    read_once(database.config)
+    rows = database.rows("SELECT metric_value::int, metadata IS NULL FROM system_metrics ORDER BY id")
+    assert rows == [(number, number % 3 == 0) for number in range(200)]
