@@ -116,16 +116,27 @@ SELECT retire_metric_week(%(from_time)s, %(digest)s)
 SELECT ensure_metric_partition(now() + make_interval(weeks => %(weeks)s))
 
 -- Without a repeat: no line of the same service and kind, whatever its severity, for so many days.
+-- name: silent_kinds
+SELECT station, service, coalesce(template, message) AS kind, max(timestamp) + make_interval(days => %(days)s) AS at
+FROM error_log GROUP BY station, service, coalesce(template, message)
+HAVING max(timestamp) < now() - make_interval(days => %(days)s) AND bool_or(NOT resolved AND severity <> 'critical')
+
+-- {kinds}: silent_kinds.
 -- name: resolve_by_age
-WITH over AS (
-    SELECT station, service, coalesce(template, message) AS kind, max(timestamp) + make_interval(days => %(days)s) AS at
-    FROM error_log GROUP BY station, service, coalesce(template, message)
-    HAVING max(timestamp) < now() - make_interval(days => %(days)s) AND bool_or(NOT resolved AND severity <> 'critical')
-)
-UPDATE error_log e SET resolved = true, resolved_at = o.at
-FROM over o
+WITH silent AS ({kinds})
+UPDATE error_log e SET resolved = true, resolved_at = s.at
+FROM silent s
 WHERE NOT e.resolved AND e.severity <> 'critical' AND e.timestamp < now() - make_interval(days => %(days)s)
-  AND (e.station, e.service, coalesce(e.template, e.message)) = (o.station, o.service, o.kind)
+  AND (e.station, e.service, coalesce(e.template, e.message)) = (s.station, s.service, s.kind)
+
+-- What resolve_by_age would resolve, and how many errors would be due after it; no row is locked.
+-- name: count_errors
+WITH silent AS ({kinds}), seen AS (
+    SELECT e.timestamp, e.resolved, NOT e.resolved AND e.severity <> 'critical' AND s.kind IS NOT NULL AS resolves
+    FROM error_log e LEFT JOIN silent s
+      ON (e.station, e.service, coalesce(e.template, e.message)) = (s.station, s.service, s.kind)
+)
+SELECT count(*) FILTER (WHERE resolves), count(*) FILTER (WHERE (resolved OR resolves) AND timestamp < %(before)s) FROM seen
 
 -- Checkpoints that are over, of which nothing is stored any more.
 -- name: old_checkpoints
