@@ -68,6 +68,8 @@ class HealthReader:
     def _asked(self) -> dict[str, Any]:
         if self._connection is None:
             self._connection = ready_connection(self._config, "radiolog metrics")
+            # A checkpoint that goes meanwhile is counted once: among the files or among the forgotten.
+            self._connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
         facts = {**ingest_facts(self._connection), **present_facts(self._connection)}
         if self._monotonic() >= self._uptime_at + UPTIME_SECONDS:
             self._uptime = self._uptime_today([row["station"] for row in facts["stations"]])

@@ -153,7 +153,7 @@ ORDER BY f.generation
 SELECT DISTINCT path FROM ingest_files WHERE machine = %(machine)s AND family = %(family)s
 
 -- name: lock_checkpoint
-SELECT generation FROM ingest_files WHERE generation = %(generation)s AND state IN ('finished', 'replaced') AND held = 0
+SELECT path FROM ingest_files WHERE generation = %(generation)s AND state IN ('finished', 'replaced') AND held = 0
   AND greatest(finished_at, updated_at) < now() - make_interval(days => %(days)s) FOR UPDATE
 
 -- The numbers of a run that goes on in other files move to the next of these: else they would be missing.
@@ -167,6 +167,15 @@ WHERE g.generation = %(generation)s
 ON CONFLICT (generation, run_id) DO UPDATE SET
     lines = r.lines + excluded.lines, seqs = r.seqs + excluded.seqs, irregular = r.irregular OR excluded.irregular,
     repeated = r.repeated + excluded.repeated + r.seqs * excluded.seqs
+
+-- name: keep_counters
+INSERT INTO ingest_forgotten AS k (machine, service, stored, folded, below_threshold, blank, duplicate, committed_offset)
+SELECT machine, %(service)s, stored, folded, below_threshold, blank, duplicate, committed_offset
+FROM ingest_files WHERE generation = %(generation)s
+ON CONFLICT (machine, service) DO UPDATE SET
+    stored = k.stored + excluded.stored, folded = k.folded + excluded.folded, blank = k.blank + excluded.blank,
+    below_threshold = k.below_threshold + excluded.below_threshold, duplicate = k.duplicate + excluded.duplicate,
+    committed_offset = k.committed_offset + excluded.committed_offset
 
 -- name: forget_generation
 WITH runs AS (DELETE FROM ingest_runs WHERE generation = %(generation)s),

@@ -172,6 +172,13 @@ def test_a_running_week_is_never_dropped(database: Database) -> None:
 # -- checkpoints ---------------------------------------------------------------------------------------------------------
 
 
+def lines_and_bytes(config: LoggingConfig) -> list[str]:
+    told = finished(config, "metrics", "--once").stdout.splitlines()
+    found = [line for line in told if line.startswith(("radio_log_lines_total{", "radio_log_bytes_total{"))]
+    assert any(not line.endswith(" 0.0") for line in found if 'service="a"' in line), told
+    return found
+
+
 def test_checkpoints_stay_as_long_as_a_file_of_their_family(database: Database) -> None:
     config = database.config
     log, rotated = config.log_path / "a.log", config.log_path / "old" / "a.log.1"
@@ -191,7 +198,9 @@ def test_checkpoints_stay_as_long_as_a_file_of_their_family(database: Database) 
     recent = config.model_copy(update={"checkpoint_retention_days": 501})
     assert counts(clean(recent)) == {}
     assert counts(Cleanup(config, machine_id()[:64]).plan()) == {"ingest_files": 1}
+    counted = lines_and_bytes(config)
     assert counts(clean(config)) == {"ingest_files": 1}
+    assert lines_and_bytes(config) == counted, "counters never fall"
     assert [path for (path,) in database.rows("SELECT path FROM ingest_files")] == [str(config.log_path / "other.log")]
     ledger_holds(database)
 
