@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
 from ingest.errors import DatabaseError, OutputError
 from ingest.exposition import HealthCollector

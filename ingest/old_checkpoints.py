@@ -33,7 +33,7 @@ def is_on_disk(live_name: str, paths: Iterable[str]) -> bool:
 
 
 def forget_checkpoint(cursor: Cursor, generation: int, days: int) -> int:
-    """Remove a checkpoint with its hashes and gaps; 0 when it is in use again. The numbers of its lines and its counters stay known.
+    """Remove a checkpoint with its hashes and gaps; 0 when it is in use again. Its counters and lines' numbers stay.
 
     Args:
         cursor: in a transaction.
