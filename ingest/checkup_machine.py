@@ -37,7 +37,7 @@ def machine_findings(config: LoggingConfig) -> Iterator[Finding]:
         return
     tree = Tree(sources, tuple(config.include), Telemetry(stream=None))
     found = list(tree.look())
-    yield from _folders(sources)
+    yield from _folders(sources, is_chosen=config.sources()["log_path"] != "default")
     yield from _files([file.path for file in found], sources)
     yield from _assigned(config, [file.path for file in found])
     yield from _limits(len(tree.folders), len(found), polling=config.polling)
@@ -46,12 +46,19 @@ def machine_findings(config: LoggingConfig) -> Iterator[Finding]:
     yield from _zone(config)
 
 
-def _folders(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    for source in sources:
+def _folders(sources: tuple[Source, ...], *, is_chosen: bool) -> Iterator[Finding]:
+    """LOG_PATH is the first of them; where nobody chose it, nothing may be meant to be there yet."""
+    for number, source in enumerate(sources):
         folder, me = source.folder, _me()
         try:
             os.listdir(folder)
         except FileNotFoundError:
+            if number == 0 and not is_chosen:
+                yield warning(
+                    "log files", f"LOG_PATH is not set, and its default {folder} does not exist",
+                    "set LOG_PATH to where your services write; nothing, where only `radiolog once` is used",
+                )  # fmt: skip
+                continue
             yield error("log files", f"{folder} does not exist", f"mkdir {folder}, or correct where logs are")
         except PermissionError:
             yield error(

@@ -11,7 +11,8 @@ from prometheus_client.registry import Collector
 
 from ingest.identity import family, service_of
 
-_RESULTS = ("stored", "folded", "below_threshold", "blank", "duplicate", "dead_letters", "held")
+# What only grows. Dead letters are no such: a replay makes rows of them.
+_RESULTS = ("stored", "folded", "below_threshold", "blank", "duplicate")
 
 # Of the instance's own counters (telemetry): name, the counter, what it says.
 _COUNTED = (
@@ -55,6 +56,7 @@ class HealthCollector(Collector):
         yield info
         facts = facts or {}
         yield from _instances([row for row in facts.get("instances", []) if row["live"]], known=bool(facts))
+        yield from _counted_lines([*facts.get("files", []), *facts.get("forgotten", [])])
         yield from _files(facts.get("files", []))
         yield from _queues(facts)
         yield from self._stations(facts)
@@ -125,23 +127,18 @@ def _instances(live: list[dict[str, Any]], *, known: bool) -> Iterator[Metric]:
     yield sweeps
 
 
-def _files(rows: list[dict[str, Any]]) -> Iterator[Metric]:
+def _counted_lines(rows: list[dict[str, Any]]) -> Iterator[Metric]:
+    """Counters, also of what retention has forgotten: they never fall."""
     lines: Counter[tuple[str, str]] = Counter()
     read: Counter[str] = Counter()
-    lag: Counter[str] = Counter()
-    late: dict[str, float] = {}
-    last: dict[str, float] = {}
-    suspended = 0
     for row in rows:
-        service = service_of(family(row["path"]))
+        service = row["service"] if "service" in row else service_of(family(row["path"]))
         for result in _RESULTS:
             lines[service, result] += row[result]
         read[service] += row["committed_offset"]
-        lag[service] += row["lag_bytes"]
-        late[service] = max(late.get(service, 0.0), row["lag_seconds"])
-        last[service] = max(last.get(service, 0.0), row["updated_at"].timestamp())
-        suspended += row["state"] == "suspended"
-    by_result = CounterMetricFamily("radio_log_lines", "Lines by what became of them.", labels=["service", "result"])
+    by_result = CounterMetricFamily(
+        "radio_log_lines", "Lines by what became of them; dead letters apart.", labels=["service", "result"]
+    )
     for (service, result), count in sorted(lines.items()):
         by_result.add_metric([service, result], count)
     yield by_result
@@ -149,6 +146,19 @@ def _files(rows: list[dict[str, Any]]) -> Iterator[Metric]:
     for service, count in sorted(read.items()):
         bytes_read.add_metric([service], count)
     yield bytes_read
+
+
+def _files(rows: list[dict[str, Any]]) -> Iterator[Metric]:
+    lag: Counter[str] = Counter()
+    late: dict[str, float] = {}
+    last: dict[str, float] = {}
+    suspended = 0
+    for row in rows:
+        service = service_of(family(row["path"]))
+        lag[service] += row["lag_bytes"]
+        late[service] = max(late.get(service, 0.0), row["lag_seconds"])
+        last[service] = max(last.get(service, 0.0), row["updated_at"].timestamp())
+        suspended += row["state"] == "suspended"
     for name, said, values in (
         ("radio_tail_lag_bytes", "Bytes written and not stored yet.", lag),
         ("radio_tail_lag_seconds", "For how long the oldest of them may have waited.", late),

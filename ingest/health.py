@@ -20,7 +20,8 @@ def ingest_facts(connection: Connection) -> dict[str, Any]:
         connection: used for one transaction.
 
     Returns:
-        files, instances, underived (entries of the bookkeeper's queue), lag_bytes.
+        files, forgotten (counters of files whose checkpoints went, by service), instances, underived (entries of the
+        bookkeeper's queue), lag_bytes.
 
     Raises:
         psycopg2.Error: PostgreSQL refused or is gone.
@@ -29,9 +30,12 @@ def ingest_facts(connection: Connection) -> dict[str, Any]:
     with connection:
         rows = [_with_lag(row) for row in _rows(connection, _STORE["status"], parameters)]
         instances = _rows(connection, _STORE["instances"], parameters)
+        forgotten = _rows(connection, _HEALTH["forgotten"], parameters)
         ((underived,),) = (row.values() for row in _rows(connection, _STORE["queue_length"], parameters))
     lag_bytes = sum(row["lag_bytes"] for row in rows)
-    return {"files": rows, "instances": instances, "underived": underived, "lag_bytes": lag_bytes}
+    return {
+        "files": rows, "forgotten": forgotten, "instances": instances, "underived": underived, "lag_bytes": lag_bytes
+    }  # fmt: skip
 
 
 def present_facts(connection: Connection) -> dict[str, Any]:

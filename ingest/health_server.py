@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
 from ingest.errors import DatabaseError, OutputError
 from ingest.exposition import HealthCollector
@@ -68,6 +69,8 @@ class HealthReader:
     def _asked(self) -> dict[str, Any]:
         if self._connection is None:
             self._connection = ready_connection(self._config, "radiolog metrics")
+            # A checkpoint that goes meanwhile is counted once: among the files or among the forgotten.
+            self._connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
         facts = {**ingest_facts(self._connection), **present_facts(self._connection)}
         if self._monotonic() >= self._uptime_at + UPTIME_SECONDS:
             self._uptime = self._uptime_today([row["station"] for row in facts["stations"]])

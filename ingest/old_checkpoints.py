@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
 
-from ingest.identity import family
+from ingest.identity import family, service_of
 from ingest.queries import load
 
 _SQL = load("ingest", "retention.sql")
+_SERVICE_CHARACTERS = 255
 
 
 def is_on_disk(live_name: str, paths: Iterable[str]) -> bool:
@@ -32,7 +33,7 @@ def is_on_disk(live_name: str, paths: Iterable[str]) -> bool:
 
 
 def forget_checkpoint(cursor: Cursor, generation: int, days: int) -> int:
-    """Remove a checkpoint with its hashes and gaps; 0 when it is in use again. The numbers of its lines stay known.
+    """Remove a checkpoint with its hashes and gaps; 0 when it is in use again. Its counters and lines' numbers stay.
 
     Args:
         cursor: in a transaction.
@@ -43,8 +44,11 @@ def forget_checkpoint(cursor: Cursor, generation: int, days: int) -> int:
         psycopg2.Error: PostgreSQL refused.
     """
     cursor.execute(_SQL["lock_checkpoint"], {"generation": generation, "days": days})
-    if cursor.fetchone() is None:
+    found = cursor.fetchone()
+    if found is None:
         return 0
+    service = service_of(family(found[0]))[:_SERVICE_CHARACTERS]
+    cursor.execute(_SQL["keep_counters"], {"generation": generation, "service": service})
     cursor.execute(_SQL["bequeath_runs"], {"generation": generation})
     cursor.execute(_SQL["forget_generation"], {"generation": generation})
     return cursor.rowcount

@@ -171,21 +171,32 @@ class Cleanup:
         return outcome
 
     def plan(self) -> Outcome:
-        """What `run` would do now; changes nothing."""
+        """What `run` would do now. It only reads, so nobody ever waits for it; all counts are of one moment.
+
+        Raises:
+            DatabaseError: PostgreSQL cannot be reached or refused.
+        """
         outcome = Outcome()
-        with closing(ready_connection(self._config, "radiolog cleanup")) as connection, connection.cursor() as cursor:
+        with closing(ready_connection(self._config, "radiolog cleanup")) as connection:
+            connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
             try:
-                outcome.resolved_errors = self._resolve(cursor)  # so that what goes right after it is counted
-                for rule in RULES:
-                    cursor.execute(_query("count", rule), {"before": self._before(cursor, rule)})
-                    outcome.removed[rule.table] = _only(cursor)
-                outcome.removed["ingest_files"] = len(self._old_checkpoints(cursor))
+                with connection, connection.cursor() as cursor:
+                    for rule in RULES:
+                        outcome.removed[rule.table] = self._count(cursor, rule, outcome)
+                    outcome.removed["ingest_files"] = len(self._old_checkpoints(cursor))
             except psycopg2.Error as error:
                 raise translate(error) from error
-            finally:
-                if not connection.closed:
-                    connection.rollback()
         return outcome
+
+    def _count(self, cursor: Cursor, rule: Rule, outcome: Outcome) -> int:
+        """How many rows of a table are due; errors as if those without a repeat were resolved already."""
+        before = self._before(cursor, rule)
+        if rule.table == "error_log":
+            cursor.execute(_by_age("count_errors"), {"before": before, "days": self._config.auto_resolve_days})
+            outcome.resolved_errors, due = cursor.fetchone() or (0, 0)
+            return int(due)
+        cursor.execute(_query("count", rule), {"before": before})
+        return int(_only(cursor))
 
     def _before(self, cursor: Cursor, rule: Rule) -> datetime:
         cursor.execute(_SQL["cutoff"], {"unit": rule.unit, "days": self._days[rule.table]})
@@ -193,7 +204,7 @@ class Cleanup:
         return before
 
     def _resolve(self, cursor: Cursor) -> int:
-        cursor.execute(_SQL["resolve_by_age"], {"days": self._config.auto_resolve_days})
+        cursor.execute(_by_age("resolve_by_age"), {"days": self._config.auto_resolve_days})
         return cursor.rowcount
 
     # -- rows -----------------------------------------------------------------------------------------------------
@@ -277,6 +288,11 @@ def _query(name: str, rule: Rule, **more: sql.Composable) -> sql.Composed:
     """A query of the rule's table."""
     due = sql.SQL(_SQL[f"due_{rule.table}"])
     return sql.SQL(_SQL[name]).format(table=sql.Identifier(rule.table), at=sql.SQL(rule.at), due=due, **more)
+
+
+def _by_age(name: str) -> sql.Composed:
+    """A query of the errors that nobody repeated."""
+    return sql.SQL(_SQL[name]).format(kinds=sql.SQL(_SQL["silent_kinds"]))
 
 
 def _span(rule: Rule, start: datetime) -> dict[str, datetime]:

@@ -76,10 +76,10 @@ def upgrade(
 
 
 @app.command()
-def check() -> None:
+def check(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
     """Compare the live tables and columns with those that this radiolog expects; exit code 1 where they differ.
 
-    Example: radiolog db check
+    Example: radiolog db check --json
     """
     from ingest import schema
     from ingest.cli.settings import configured
@@ -91,11 +91,13 @@ def check() -> None:
         differences = schema.differences(connection)
     finally:
         connection.close()
-    for difference in differences:
-        say(difference)
+    if as_json:
+        say_json({"version": schema.SCHEMA_VERSION, "differences": differences})
+    else:
+        for difference in differences or [f"schema version {schema.SCHEMA_VERSION}: no differences"]:
+            say(difference)
     if differences:
         raise typer.Exit(1)
-    say(f"schema version {schema.SCHEMA_VERSION}: no differences")
 
 
 @app.command()

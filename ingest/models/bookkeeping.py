@@ -135,6 +135,21 @@ class IngestRun(SQLModel, table=True):
     irregular: bool = False
 
 
+class ForgottenLines(SQLModel, table=True):
+    """The counters of a service's checkpoints that retention removed."""
+
+    __tablename__ = "ingest_forgotten"
+
+    machine: str = varchar(64, primary_key=True)
+    service: str = varchar(255, primary_key=True)
+    stored: int = bigint()
+    folded: int = bigint()
+    below_threshold: int = bigint()
+    blank: int = bigint()
+    duplicate: int = bigint()
+    committed_offset: int = bigint()
+
+
 class DeriveQueueEntry(SQLModel, table=True):
     """A span of a station that the bookkeeper has yet to look at."""
 

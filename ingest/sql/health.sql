@@ -21,3 +21,8 @@ SELECT (SELECT count(*) FROM derive_queue) AS derive, (SELECT count(*) FROM roll
        (SELECT count(*) FROM notification_outbox WHERE state = 'pending') AS notifications,
        (SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL) AS dead_letters,
        (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM ingest_losses) AS lost_bytes
+
+-- What the checkpoints that retention removed had counted.
+-- name: forgotten
+SELECT service, stored, folded, below_threshold, blank, duplicate, committed_offset
+FROM ingest_forgotten WHERE machine = %(machine)s

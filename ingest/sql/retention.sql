@@ -116,16 +116,27 @@ SELECT retire_metric_week(%(from_time)s, %(digest)s)
 SELECT ensure_metric_partition(now() + make_interval(weeks => %(weeks)s))
 
 -- Without a repeat: no line of the same service and kind, whatever its severity, for so many days.
+-- name: silent_kinds
+SELECT station, service, coalesce(template, message) AS kind, max(timestamp) + make_interval(days => %(days)s) AS at
+FROM error_log GROUP BY station, service, coalesce(template, message)
+HAVING max(timestamp) < now() - make_interval(days => %(days)s) AND bool_or(NOT resolved AND severity <> 'critical')
+
+-- {kinds}: silent_kinds.
 -- name: resolve_by_age
-WITH over AS (
-    SELECT station, service, coalesce(template, message) AS kind, max(timestamp) + make_interval(days => %(days)s) AS at
-    FROM error_log GROUP BY station, service, coalesce(template, message)
-    HAVING max(timestamp) < now() - make_interval(days => %(days)s) AND bool_or(NOT resolved AND severity <> 'critical')
-)
-UPDATE error_log e SET resolved = true, resolved_at = o.at
-FROM over o
+WITH silent AS ({kinds})
+UPDATE error_log e SET resolved = true, resolved_at = s.at
+FROM silent s
 WHERE NOT e.resolved AND e.severity <> 'critical' AND e.timestamp < now() - make_interval(days => %(days)s)
-  AND (e.station, e.service, coalesce(e.template, e.message)) = (o.station, o.service, o.kind)
+  AND (e.station, e.service, coalesce(e.template, e.message)) = (s.station, s.service, s.kind)
+
+-- What resolve_by_age would resolve, and how many errors would be due after it; no row is locked.
+-- name: count_errors
+WITH silent AS ({kinds}), seen AS (
+    SELECT e.timestamp, e.resolved, NOT e.resolved AND e.severity <> 'critical' AND s.kind IS NOT NULL AS resolves
+    FROM error_log e LEFT JOIN silent s
+      ON (e.station, e.service, coalesce(e.template, e.message)) = (s.station, s.service, s.kind)
+)
+SELECT count(*) FILTER (WHERE resolves), count(*) FILTER (WHERE (resolved OR resolves) AND timestamp < %(before)s) FROM seen
 
 -- Checkpoints that are over, of which nothing is stored any more.
 -- name: old_checkpoints
@@ -142,7 +153,7 @@ ORDER BY f.generation
 SELECT DISTINCT path FROM ingest_files WHERE machine = %(machine)s AND family = %(family)s
 
 -- name: lock_checkpoint
-SELECT generation FROM ingest_files WHERE generation = %(generation)s AND state IN ('finished', 'replaced') AND held = 0
+SELECT path FROM ingest_files WHERE generation = %(generation)s AND state IN ('finished', 'replaced') AND held = 0
   AND greatest(finished_at, updated_at) < now() - make_interval(days => %(days)s) FOR UPDATE
 
 -- The numbers of a run that goes on in other files move to the next of these: else they would be missing.
@@ -156,6 +167,15 @@ WHERE g.generation = %(generation)s
 ON CONFLICT (generation, run_id) DO UPDATE SET
     lines = r.lines + excluded.lines, seqs = r.seqs + excluded.seqs, irregular = r.irregular OR excluded.irregular,
     repeated = r.repeated + excluded.repeated + r.seqs * excluded.seqs
+
+-- name: keep_counters
+INSERT INTO ingest_forgotten AS k (machine, service, stored, folded, below_threshold, blank, duplicate, committed_offset)
+SELECT machine, %(service)s, stored, folded, below_threshold, blank, duplicate, committed_offset
+FROM ingest_files WHERE generation = %(generation)s
+ON CONFLICT (machine, service) DO UPDATE SET
+    stored = k.stored + excluded.stored, folded = k.folded + excluded.folded, blank = k.blank + excluded.blank,
+    below_threshold = k.below_threshold + excluded.below_threshold, duplicate = k.duplicate + excluded.duplicate,
+    committed_offset = k.committed_offset + excluded.committed_offset
 
 -- name: forget_generation
 WITH runs AS (DELETE FROM ingest_runs WHERE generation = %(generation)s),

@@ -45,8 +45,8 @@ GRANT SELECT, INSERT, UPDATE ON alert_state TO radio_notify;
 
 -- Reads figures; hashes of raw bytes and parsers' states are none.
 GRANT SELECT ON play_history, play_ends, error_log, error_resolutions, system_metrics, stream_sessions, dead_letters,
-    ingest_gaps, ingest_runs, derive_queue, rollup_queue, metric_rollups, daily_summaries, daily_track_summaries, alert_state,
-    notification_outbox, recent_plays, current_playing, station_signs, stream_session_chain, recent_incidents, ingest_losses
+    ingest_gaps, ingest_runs, ingest_forgotten, derive_queue, rollup_queue, metric_rollups, daily_summaries, daily_track_summaries,
+    alert_state, notification_outbox, recent_plays, current_playing, station_signs, stream_session_chain, recent_incidents, ingest_losses
     TO radio_report;
 GRANT SELECT (generation, machine, owner, path, family, compression, device, inode, committed_offset, size_bytes, state, parser,
               lines, stored, folded, below_threshold, blank, duplicate, dead_letters, held, rows_stored, rows_retired,
@@ -58,6 +58,6 @@ GRANT SELECT, UPDATE, DELETE ON play_history, error_log, ingest_files TO radio_r
 GRANT SELECT, DELETE ON play_ends, error_resolutions, stream_sessions, dead_letters, notification_outbox, ingest_instances,
     ingest_ladder, ingest_gaps TO radio_retention;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ingest_runs TO radio_retention;
-GRANT SELECT, INSERT, UPDATE ON daily_summaries, daily_track_summaries TO radio_retention;
+GRANT SELECT, INSERT, UPDATE ON daily_summaries, daily_track_summaries, ingest_forgotten TO radio_retention;
 GRANT SELECT ON system_metrics, system_metrics_default, metric_rollups TO radio_retention;
 GRANT EXECUTE ON FUNCTION retire_metric_week(TIMESTAMPTZ, TEXT) TO radio_retention

@@ -170,6 +170,8 @@ def test_missing_and_newer_schema(empty_database: Database) -> None:
     assert finished(empty_database.config, "db", "init").returncode == 0
     assert finished(empty_database.config, "db", "init").returncode == 0
     assert finished(empty_database.config, "db", "check").returncode == 0
+    told = finished(empty_database.config, "db", "check", "--json")
+    assert (told.returncode, json.loads(told.stdout)) == (0, {"version": 1, "differences": []})
 
     connection = empty_database.connect(autocommit=True)
     with connection.cursor() as cursor:

@@ -94,6 +94,20 @@ def test_folders_and_files_that_cannot_be_used(tmp_path: Path) -> None:
     assert "is no folder" in a_file["log files", "error"]
 
 
+def test_a_folder_that_nobody_chose_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """After `make run` nothing is configured; only a folder that somebody named must be there."""
+    default = LoggingConfig.model_fields["log_path"]
+    monkeypatch.setattr(default, "default", tmp_path / "no")
+    LoggingConfig.model_rebuild(force=True)
+    try:
+        found = findings(machine_findings(LoggingConfig()))
+    finally:
+        monkeypatch.undo()
+        LoggingConfig.model_rebuild(force=True)
+    assert "LOG_PATH is not set" in found["log files", "warning"]
+    assert ("log files", "error") not in found
+
+
 def test_a_disk_that_is_fuller_than_wanted(tmp_path: Path) -> None:
     config = LoggingConfig(log_path=tmp_path, disk_free_percent=100.0)
     assert "is free where" in findings(machine_findings(config))["disk", "warning"]

@@ -172,6 +172,13 @@ def test_a_running_week_is_never_dropped(database: Database) -> None:
 # -- checkpoints ---------------------------------------------------------------------------------------------------------
 
 
+def lines_and_bytes(config: LoggingConfig) -> list[str]:
+    told = finished(config, "metrics", "--once").stdout.splitlines()
+    found = [line for line in told if line.startswith(("radio_log_lines_total{", "radio_log_bytes_total{"))]
+    assert any(not line.endswith(" 0.0") for line in found if 'service="a"' in line), told
+    return found
+
+
 def test_checkpoints_stay_as_long_as_a_file_of_their_family(database: Database) -> None:
     config = database.config
     log, rotated = config.log_path / "a.log", config.log_path / "old" / "a.log.1"
@@ -191,7 +198,9 @@ def test_checkpoints_stay_as_long_as_a_file_of_their_family(database: Database) 
     recent = config.model_copy(update={"checkpoint_retention_days": 501})
     assert counts(clean(recent)) == {}
     assert counts(Cleanup(config, machine_id()[:64]).plan()) == {"ingest_files": 1}
+    counted = lines_and_bytes(config)
     assert counts(clean(config)) == {"ingest_files": 1}
+    assert lines_and_bytes(config) == counted, "counters never fall"
     assert [path for (path,) in database.rows("SELECT path FROM ingest_files")] == [str(config.log_path / "other.log")]
     ledger_holds(database)
 
@@ -336,6 +345,40 @@ def test_a_lock_that_is_not_given_back_is_an_error_and_not_a_hang(
     ledger_holds(filled)
     clean(filled.config)
     ledger_holds(filled)
+
+
+def test_a_dry_run_neither_waits_for_a_lock_nor_takes_one(filled: Database) -> None:
+    """An error that would be resolved, in the hands of another; and the other does not wait for the counting."""
+    config = filled.config.model_copy(update={"auto_resolve_days": 1, "error_log_retention_days": 1})
+    filled.rows("UPDATE error_log SET resolved = false, resolved_at = NULL")
+    with closing(filled.connect()) as daemon, daemon.cursor() as cursor:
+        cursor.execute("SELECT FROM ingest_files FOR UPDATE")
+        cursor.execute("UPDATE error_log SET occurrences = occurrences + 1")
+        plan = Cleanup(config, machine_id()[:64]).plan()
+        assert (plan.resolved_errors, plan.removed["error_log"]) == (4, 4)
+        daemon.rollback()
+    outcome = clean(config)
+    assert (outcome.resolved_errors, outcome.removed["error_log"]) == (4, 4), "what was planned"
+
+
+def test_a_dry_run_writes_nothing_and_holds_no_row(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting, it is stopped before its last step: its transaction has no id, and no lock that a writer could meet."""
+    seen: list[Any] = []
+
+    def look(_: Cleanup, cursor: Any) -> list[int]:
+        cursor.execute("SELECT pg_current_xact_id_if_assigned(), current_setting('transaction_read_only')")
+        seen.append(cursor.fetchone())
+        seen.extend(
+            filled.rows(
+                "SELECT DISTINCT mode FROM pg_locks WHERE pid = %s AND locktype = 'relation'",
+                cursor.connection.get_backend_pid(),
+            )
+        )
+        return []
+
+    monkeypatch.setattr(Cleanup, "_old_checkpoints", look)
+    Cleanup(filled.config, machine_id()[:64]).plan()
+    assert seen == [(None, "on"), ("AccessShareLock",)]
 
 
 def test_the_command(filled: Database, tmp_path: Path) -> None:
