@@ -63,9 +63,13 @@ class Daemons:
         try:
             resident = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
             self.most_rss_bytes = max(self.most_rss_bytes, int(resident.split()[1]) * 1024)
-            self.most_descriptors = max(self.most_descriptors, len(os.listdir(process / "fd")))
+            self.most_descriptors = max(self.most_descriptors, self.open_files())
         except (OSError, StopIteration):
             return  # just ended: the next look tells
+
+    def open_files(self) -> int:
+        """How many descriptors the current daemon has."""
+        return len(os.listdir(f"/proc/{self.current.pid}/fd"))
 
     def pause(self) -> None:
         """SIGSTOP."""
