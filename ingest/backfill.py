@@ -87,7 +87,10 @@ class _Backfill:
         rounds = 0
         while rounds < 2 or pipeline.left_out:  # the second time for what may have been a copy of something unread
             rounds += 1
+            open_before = set(pipeline.followers)
             pipeline.sweep()
+            if pipeline.left_out and open_before.issuperset(pipeline.followers):
+                time.sleep(LOOK_SECONDS)  # no descriptor came free: those that are open wait for time to pass
             self._total_bytes = sum(follower.file.observe().size_bytes for follower in pipeline.followers.values())
             while pipeline.read() and not self._should_stop():
                 self._on_progress(self.progress())
