@@ -166,6 +166,21 @@ main=$(property radiolog MainPID)
 inside nsenter -t "$main" -m touch /var/log/radio/x 2>/dev/null && fail "ingest may write into the logs"
 [ "$(inside grep -c 'CapEff:.0000000000000000' "/proc/$main/status")" = 1 ] || fail "ingest has capabilities"
 
+say "reload: a second station by the configuration file; a wrong file changes nothing"
+config=/etc/radiolog/radiolog.toml
+second_station() { [ "$(query "SELECT station FROM system_metrics WHERE metric_name = 'second'")" = Second ]; }
+inside mkdir /var/log/second
+printf '\n[[sources]]\npaths = ["/var/log/second/*.log"]\nstation = "Second"\n' | inside tee -a $config >/dev/null
+inside systemctl reload radiolog || fail "no reload"
+echo '{"event": "metric", "metric_name": "second", "metric_value": 1}' | inside tee /var/log/second/a.log >/dev/null
+wait_for 30 "the second station's line" second_station
+echo 'odd = 1' | inside tee -a $config >/dev/null
+inside systemctl reload radiolog 2>/dev/null && fail "a wrong file was taken"
+[ "$(property radiolog ActiveState)" = active ] || fail "a wrong file ended the daemon"
+inside sed -i '$d' $config
+inside systemctl reload radiolog || fail "no second reload"
+[ "$(property radiolog MainPID)" = "$main" ] || fail "a reload is no restart"
+
 say "SIGTERM"
 begin=$(date +%s%N)
 inside systemctl stop radiolog
