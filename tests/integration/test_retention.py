@@ -22,7 +22,8 @@ from logging_module import Analytics, LoggingConfig
 from reports.archive import ParquetArchive
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-OLD, NEW = NOW - timedelta(days=100), NOW - timedelta(days=2)
+# At noon: what is played within some minutes is of one day.
+OLD, NEW = ((NOW - timedelta(days=days)).replace(hour=12, minute=0, second=0) for days in (100, 2))
 GONE = {
     "play_history": 3,
     "play_ends": 1,
