@@ -1,11 +1,12 @@
 """Applying schema.sql and finding out whether a database has it. Migrates nothing."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.resources import files
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import psycopg2
+import psycopg2.errors
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -15,6 +16,9 @@ from ingest.queries import load
 from logging_module.config import LoggingConfig
 
 SCHEMA_VERSION = 1
+MOST_DEADLOCKS = 4
+
+T = TypeVar("T")
 
 _SQL = load("ingest", "schema_check.sql")
 
@@ -77,15 +81,28 @@ def apply(connection: Connection) -> None:
     connection.rollback()
     if present is not None and present > SCHEMA_VERSION:
         raise _too_new(present)
-    try:
-        with connection.cursor() as cursor:
+
+    def install_now() -> None:
+        with connection, connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '60s'")  # another installer may be at work
             install(cursor)
-        connection.commit()
+
+    try:
+        again_after_deadlocks(install_now)
     except psycopg2.Error as error:
-        if not connection.closed:
-            connection.rollback()
         raise translate(error) from error
+
+
+def again_after_deadlocks(install_now: Callable[[], T]) -> T:
+    """Run a transaction that installs, again after a deadlock: a live daemon locks the same tables in another order.
+
+    Raises:
+        psycopg2.Error: PostgreSQL refused, or found a deadlock each time.
+    """
+    for _ in range(MOST_DEADLOCKS):
+        with suppress(psycopg2.errors.DeadlockDetected):
+            return install_now()
+    return install_now()
 
 
 def install(cursor: Cursor) -> None:

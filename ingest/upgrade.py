@@ -73,22 +73,26 @@ def upgrade(connection: Connection, station: str, time_zone: str | None) -> Upgr
         DatabaseError: a daemon of another version runs, the zone is needed, or PostgreSQL refused. Nothing was changed.
     """
     try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '60s'")
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            cursor.execute(_SQL["is_old_station"])
-            if cursor.fetchone() == (True,):
-                return Upgrade(None, _take_over(cursor, station, time_zone))
-            present = schema.version(connection)
-            if present is None:
-                raise SchemaMissing("there is no schema to upgrade: run `radiolog db init`")
-            if present > schema.SCHEMA_VERSION:
-                schema.require(connection)
-            _refuse_other_daemons(cursor)
-            schema.install(cursor)
-            return Upgrade(present, {})
+        return schema.again_after_deadlocks(lambda: _upgrade(connection, station, time_zone))
     except psycopg2.Error as error:
         raise translate(error) from error
+
+
+def _upgrade(connection: Connection, station: str, time_zone: str | None) -> Upgrade:
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '60s'")
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        cursor.execute(_SQL["is_old_station"])
+        if cursor.fetchone() == (True,):
+            return Upgrade(None, _take_over(cursor, station, time_zone))
+        present = schema.version(connection)
+        if present is None:
+            raise SchemaMissing("there is no schema to upgrade: run `radiolog db init`")
+        if present > schema.SCHEMA_VERSION:
+            schema.require(connection)
+        _refuse_other_daemons(cursor)
+        schema.install(cursor)
+        return Upgrade(present, {})
 
 
 def refuse_old_station(connection: Connection) -> None:

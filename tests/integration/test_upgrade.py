@@ -1,14 +1,16 @@
 """`radiolog db upgrade`: a filled database of the older station schema is taken over without losing a row."""
 
 import json
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
+import psycopg2.errors
 import pytest
 from daemon_kit import running
 from fix_postgres import Database, both_servers
 from ingest_kit import ledger_holds, lines_of, metric, read_once
-from process_kit import finished
+from process_kit import finished, wait_until
 
 from ingest import schema
 from ingest.errors import DatabaseError, SchemaMissing, SchemaTooNew
@@ -120,3 +122,20 @@ def test_nothing_to_upgrade_and_too_new(empty_database: Database) -> None:
         empty_database.rows("INSERT INTO schema_version (version) VALUES (%s)", schema.SCHEMA_VERSION + 1)
         with pytest.raises(SchemaTooNew):
             upgrade(connection, "radio", None)
+
+
+def test_an_upgrade_that_meets_a_deadlock_is_done_again(database: Database) -> None:
+    """A commit of a live daemon holds one table and wants another, which the upgrade has already locked."""
+    with closing(database.connect()) as ingest, closing(database.connect()) as owner, ThreadPoolExecutor(1) as pool:
+        with ingest.cursor() as cursor, owner.cursor() as other:
+            other.execute("SET deadlock_timeout = '2s'")  # the upgrade looks first, and is the one that PostgreSQL ends
+            owner.commit()
+            cursor.execute("SET deadlock_timeout = '20s'")
+            cursor.execute("LOCK TABLE ingest_files IN ROW EXCLUSIVE MODE")
+            upgrading = pool.submit(upgrade, owner, "radio", None)
+            waits = "SELECT count(*) FROM pg_locks WHERE relation = 'ingest_files'::regclass AND NOT granted"
+            wait_until(lambda: database.rows(waits) == [(1,)], "the upgrade waits")
+            with suppress(psycopg2.errors.DeadlockDetected):  # where this took longer than two seconds
+                cursor.execute("LOCK TABLE play_history IN ROW EXCLUSIVE MODE")
+            ingest.rollback()
+        assert upgrading.result(timeout=60).from_version == schema.SCHEMA_VERSION
