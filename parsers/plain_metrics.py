@@ -17,7 +17,6 @@ from parsers.levels import severity_of
 # A line without it is not looked at; nor is any line near one of the others, which the parser treats as special.
 MARK = b'"metric_name"'
 _SPECIAL = (b"\\u0000", azuracast.MARK)
-LONGEST_BYTES = 4096
 _INT64 = 2**63
 
 _Whole: TypeAlias = Annotated[int, Meta(ge=0, lt=2**62)]
