@@ -93,7 +93,9 @@ def redact(text: str) -> str:
     if ("=" in low or ":" in low or "-" in low) and _has_secret_word(low):
         text = _OPTION.sub(_masked_assignment, _ASSIGNED.sub(_masked_assignment, text))
     if ("_" in low or "-" in low or "." in low or ":" in low or len(low) >= 16) and _has_known_shape(low):
-        text = _WELL_KNOWN.sub(MASK, text)
+        known = _WELL_KNOWN.sub(MASK, text)
+        # What was masked may have been taken for the scheme of a URL, behind which another one begins.
+        text = _URL.sub(_masked_url, known) if known != text and "://" in known else known
     text = secret_forms.mask_forms(text, low)
     if text.count("-") >= 3:
         text = _BARE_STREAM_KEY.sub(MASK, text)

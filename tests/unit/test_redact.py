@@ -4,7 +4,7 @@ import json
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from parsers.ffmpeg.keys import KeyMemory
@@ -230,6 +230,7 @@ words = st.sampled_from(
 
 
 @given(st.lists(words | st.text(max_size=6), max_size=14).map("".join))
+@example("eyJabcdef.ghijkrtmp://rtmp://rtmp://rtmp://")
 @settings(max_examples=200)
 def test_redacting_twice_changes_nothing(text: str) -> None:
     once = redact(text)
