@@ -67,8 +67,6 @@ CREATE TABLE IF NOT EXISTS play_history (
     retired_errors             INTEGER       NOT NULL DEFAULT 0,  -- occurrences of linked errors that are past their retention
     CONSTRAINT play_history_key UNIQUE (station, play_key)
 );
--- Derived columns are in no index: a play that ends finds room for its second version in its page, and no index is touched.
-ALTER TABLE play_history SET (fillfactor = 85);
 ALTER TABLE play_history  -- of databases made before this column
     ADD COLUMN IF NOT EXISTS retired_errors INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS idx_play_history_started ON play_history (started_at);
