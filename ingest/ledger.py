@@ -104,7 +104,7 @@ class Reread(NamedTuple):
     Attributes:
         lines: up to the checkpoint's offset; None where the bytes before that are not those that were read there.
         wrong_rung: offset of the first of the ladder's hashes that is not that of the file.
-        changed_at: when the file was last written.
+        changed_at: when the file, or its name, was last changed.
     """
 
     lines: int | None
@@ -252,7 +252,7 @@ def check_bytes(file: FileAccount, found: Reread) -> list[str]:
     """What a generation's file, read again, says against its counters."""
     wrong = []
     if found.lines is None and file.state == "active" and found.changed_at < file.updated_at:
-        # A file that was written since may be another one by now: the next sweep finds out.
+        # A file that was changed since may be another one by now, its inode used again: the next sweep finds out.
         wrong.append(
             f"the bytes before its offset {file.committed_offset:,} are not those that were read there, and nobody has "
             "written to the file since: its checkpoint was changed"

@@ -180,7 +180,7 @@ def _split_again(
 ) -> Reread:
     """Count the lines of a file up to its offset, where the bytes before that are still the ones that were read."""
     observed = log.observe()
-    changed_at = datetime.fromtimestamp(observed.mtime_ns / 1e9, UTC)
+    changed_at = datetime.fromtimestamp(files.changed_ns_of(log.path) / 1e9, UTC)
     if (observed.file_id.device, observed.file_id.inode) != (file.device, file.inode):
         return Reread(None, None, datetime.now(UTC))
     proof = Fingerprint(file.proof_length, file.proof_hash)

@@ -200,6 +200,15 @@ def test_a_file_that_was_written_anew_since_is_for_the_next_sweep_to_find(databa
     assert (ledger.findings, ledger.reread) == ([], 0)
 
 
+def test_another_file_with_an_old_time_is_not_blamed_on_the_checkpoint(database: Database, station: Path) -> None:
+    """`cp -p` into an inode that was just freed: the modification time is from before the last commit."""
+    times = station.stat()
+    station.write_text("x" * len(station.read_bytes()) + "\n")
+    os.utime(station, ns=(times.st_atime_ns, times.st_mtime_ns))
+    ledger = proof(database)
+    assert (ledger.findings, ledger.reread) == ([], 0)
+
+
 def test_hostile_names_are_shown_escaped(database: Database, station: Path) -> None:
     database.rows("UPDATE ingest_files SET path = path || E'\\x1b[31m', blank = blank + 1")
     assert "\x1b" not in finished(database.config, "ledger").stdout
