@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from ingest.batch import COPIED, PLAY_COLUMNS, Batch, Move
 from ingest.contract_findings import ADVICE, ERRORS, OF_NOTE, OF_REASON
+from ingest.file_context import FileContext
 from ingest.identity import Fingerprint
 from ingest.line_clock import Arrival
-from ingest.rows import BatchBuilder, FileContext
+from ingest.rows import BatchBuilder
 from ingest.sampling import EncoderTracker
 from parsers import azuracast, dialects
 from parsers.encodings import MARK_BYTES, encoding_of, splitter_for

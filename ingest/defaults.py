@@ -4,8 +4,8 @@ from datetime import UTC
 from typing import NamedTuple
 
 from ingest.assignments import Assignments
+from ingest.file_context import FileContext
 from ingest.identity import service_of, stored_path
-from ingest.rows import FileContext
 from parsers.registry import create
 
 

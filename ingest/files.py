@@ -65,6 +65,7 @@ class PlainFile:
     def __init__(self, path: str, root: str | None = None) -> None:
         self._path = path
         self._descriptor = _open_regular(path, root)
+        self._birth_ns = _birth_ns(self._descriptor)  # of this file for good
 
     @property
     def path(self) -> str:
@@ -74,7 +75,7 @@ class PlainFile:
     def observe(self) -> Observed:
         """What the file behind the descriptor is now."""
         status = os.fstat(self._descriptor)
-        file_id = FileId(status.st_dev, signed_inode(status.st_ino), _birth_ns(self._descriptor))
+        file_id = FileId(status.st_dev, signed_inode(status.st_ino), self._birth_ns)
         return Observed(self._path, file_id, status.st_size, status.st_mtime_ns)
 
     def stamp(self) -> tuple[int, int]:

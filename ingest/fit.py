@@ -7,8 +7,6 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from parsers.events import TrackStarted
-
 BIGINT_LIMIT = 2**63
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)  # as str(UUID) has it
 # Characters of columns (schema.sql).
@@ -24,13 +22,12 @@ def track_key(artist: str, title: str) -> str:
     return f"{' '.join(artist.split()).casefold()} - {' '.join(title.split()).casefold()}"[:512]
 
 
-def play_key(event: TrackStarted, started_at: datetime, generation: int, offset: int) -> str:
+def play_key(play_id: str | None, started_at: datetime, generation: int, offset: int) -> str:
     """What makes a play one play.
 
     A UUID or AzuraCast's `sh:` number is unique by itself. Any other id may be a counter that starts again, so its
     start belongs to the key. Without an id the line is the identity.
     """
-    play_id = event.play_id
     if play_id is None:
         return f"line:{generation}:{offset}"
     if play_id.startswith("sh:"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from ingest.batch import Batch, Gap, Move
 from ingest.errors import SourceError
+from ingest.file_context import FileContext
 from ingest.files import LogFile
 from ingest.follow import Restart, decide
 from ingest.identity import (
@@ -28,7 +29,7 @@ from ingest.identity import (
 from ingest.line_clock import Arrival, LineClock
 from ingest.portion import Portion
 from ingest.rejected_run import RejectedRun
-from ingest.rows import BatchBuilder, FileContext
+from ingest.rows import BatchBuilder
 from ingest.sampling import EncoderTracker
 from ingest.settings import FollowerSettings
 from parsers.encodings import MARK_BYTES, encoding_of, splitter_for
@@ -108,7 +109,9 @@ class Follower:
         )
         tracker = EncoderTracker(state.get("encoder"), interval_seconds=self._settings.progress_interval_seconds)
         clock = LineClock(state.get("clock"), zone=self._settings.zone)
-        self._builder = BatchBuilder(self.context, tracker, clock, RejectedRun(state.get("rejected")))
+        self._builder = BatchBuilder(
+            self.context, tracker, clock, RejectedRun(state.get("rejected")), zone=self._settings.zone
+        )
         self._splitter = splitter_for(
             self._encoding,
             checkpoint.offset,
@@ -179,6 +182,9 @@ class Follower:
             self._advance(before, chunk)
             if self._builder.is_rubbish:
                 return self._build(observed, proof, now, state="suspended", rungs=rungs), True
+            if not self._archive and self._position >= observed.size_bytes:
+                at_end = True  # what was appended since is for the next look
+                break
         self.live = self.live or at_end
         if self._splitter.offset == self.checkpoint.offset:
             return None, at_end
@@ -238,10 +244,12 @@ class Follower:
         expected = self._expected
         if not self._archive and observed.size_bytes == self._position and self._verified_at(observed, now):
             return b"", b""
+        if not self._archive:
+            most_bytes = min(most_bytes, max(0, observed.size_bytes - self._position))
         buffer = self.file.read(self._position - expected.length, expected.length + most_bytes)
         before, chunk = buffer[: expected.length], buffer[expected.length :]
         here = self.checkpoint._replace(offset=self._position, proof=expected)
-        # What was read was there: the file may have grown since it was observed. An archive's size is another matter.
+        # What was read was there. An archive's size is another matter.
         size = self._position if self._archive else self._position - expected.length + len(buffer)
         step = decide(here, observed._replace(size_bytes=max(observed.size_bytes, size)), before)
         if isinstance(step, Restart):

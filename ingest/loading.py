@@ -21,9 +21,9 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a 
 from ingest.batch import COPIED, METRIC_COLUMNS, PLAY_COLUMNS, Batch, Row
 from ingest.copy_text import line, lines
 from ingest.errors import DatabaseError
+from ingest.file_context import FileContext, dead_letter
 from ingest.producers import MOST_RANGES, RunLines, range_text
 from ingest.queries import load
-from ingest.rows import FileContext, dead_letter
 from ingest.spans import Span, joined
 from parsers.encodings import splitter_for
 from parsers.events import Rejected

@@ -4,13 +4,14 @@ Pure. What an event holds can be stored (parsers/events.py); here it is made to 
 clipped and kept whole in the row's JSON column, numbers out of range go there too.
 """
 
-import hashlib
 from collections import Counter, defaultdict
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import UTC, datetime, tzinfo
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from ingest.batch import COPIED, METRIC_COLUMNS, Batch, Move, Row
 from ingest.encoder_rows import FFMPEG_SEVERITY, EncoderRows, Said
+from ingest.file_context import FileContext, dead_letter
 from ingest.fit import (
     HOST_LIMIT,
     METRIC_NAME_LIMIT,
@@ -23,7 +24,7 @@ from ingest.fit import (
     track_key,
 )
 from ingest.line_clock import Arrival, LineClock
-from ingest.plain_lines import PlainLines
+from ingest.plain_lines import PlainLines, Taken
 from ingest.producers import run_lines
 from ingest.rejected_run import RejectedRun
 from ingest.sampling import EncoderTracker
@@ -45,27 +46,14 @@ from parsers.events import (
     TrackEnded,
     TrackStarted,
 )
-from parsers.redact import redact_bytes
+from parsers.levels import RANK
 from parsers.template import template_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LINE_OFFSET = itemgetter(-1)
 _METRIC_TIME, _METRIC_STATION = METRIC_COLUMNS.index("timestamp"), METRIC_COLUMNS.index("station")
-SEVERITY_RANK = {Severity.DEBUG: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.ERROR: 3, Severity.CRITICAL: 4}
-
-
-class FileContext(NamedTuple):
-    """What holds for all lines of a file: its generation, and what stands in for what a line does not say."""
-
-    generation: int
-    path: str
-    station: str
-    service: str
-    host: str
-    parser: str
-    parser_version: int
-    min_severity: Severity = Severity.WARNING
 
 
 class BatchBuilder:
@@ -76,6 +64,7 @@ class BatchBuilder:
         tracker: the file's encoder sessions, going on from batch to batch.
         clock: the times of FFmpeg's lines, going on likewise.
         rejected: dead letters in a row, going on likewise.
+        zone: of times of plain lines that name none.
 
     Attributes:
         is_rubbish: so many lines in a row were dead letters that the file should not be read any further.
@@ -87,13 +76,15 @@ class BatchBuilder:
         tracker: EncoderTracker,
         clock: LineClock | None = None,
         rejected: RejectedRun | None = None,
+        *,
+        zone: tzinfo = UTC,
     ) -> None:
         self._context = context
         self._rejected = rejected or RejectedRun()
         self.is_rubbish = False
         self._encoder = EncoderRows(context.generation, tracker, clock or LineClock())
         self._arrival: Arrival | None = None
-        self._min_rank = SEVERITY_RANK[context.min_severity]
+        self._min_rank = RANK[context.min_severity]
         self._add_by_type: dict[type, Callable[[Any, int, Arrival], Disposition | None]] = {
             Metric: self._metric,
             TrackStarted: self._track_started,
@@ -108,8 +99,11 @@ class BatchBuilder:
         }
         self._overlong: dict[str, Any] | None = None
         self._seqs_by_run: defaultdict[str, list[int]] = defaultdict(list)
-        self._plain = PlainLines(context.generation, context.station, context.service, context.host, self._seqs_by_run)
-        # Offered a line's bytes and offset before the parser: makes the row of a plain metric, or gives False.
+        self._plain = PlainLines(
+            context.generation, context.station, context.service, context.host, self._seqs_by_run,
+            min_severity=context.min_severity, zone=zone,
+        )  # fmt: skip
+        # Offered a line's bytes and offset before the parser: makes the row of a plain line, or gives False.
         self.take_plain = self._plain.take
         self._clear()
 
@@ -132,7 +126,7 @@ class BatchBuilder:
     @property
     def row_count(self) -> int:
         """Rows so far."""
-        return self._row_count + len(self._plain.rows)
+        return self._row_count + self._plain.row_count
 
     def add(self, outcome: Outcome, arrival: Arrival, line: RawLine | None) -> None:
         """Take what became of a line.
@@ -179,12 +173,11 @@ class BatchBuilder:
             extra: `rungs`, `gaps` and `raw` of the batch.
         """
         self._take_sessions()
-        metric_rows, metric_times = self._plain.take_rows()
+        taken = self._plain.take_rows()
+        metric_times = taken.metric_times
         for row in self._copied["system_metrics"]:
             metric_times.setdefault(row[_METRIC_STATION], []).append(row[_METRIC_TIME])
-        if metric_rows:
-            self._dispositions[Disposition.STORED.value] += len(metric_rows)
-        lines = self._lines + len(metric_rows)
+        lines = self._lines + self._add_taken(taken)
         states = {"parser": parser_state, **self._encoder.state(), "rejected": self._rejected.state()}
         state = {key: value for key, value in states.items() if value}
         batch = Batch(
@@ -196,7 +189,7 @@ class BatchBuilder:
             dispositions=dict(self._dispositions),
             held=held_before + lines - sum(self._dispositions.values()),
             copied=self._copied,
-            metric_rows=metric_rows,
+            metric_rows=taken.metrics,
             metric_spans={station: clusters(times) for station, times in metric_times.items()},
             plays=self._plays,
             sessions=list(self._sessions.values()),
@@ -209,6 +202,23 @@ class BatchBuilder:
         )
         self._clear()
         return batch
+
+    def _add_taken(self, taken: Taken) -> int:
+        """Put what became of plain lines among the rest, in the order of lines; gives how many lines there were."""
+        for rows, more in ((self._copied["error_log"], taken.errors), (self._plays, taken.plays)):
+            mixed = bool(rows) and bool(more)
+            rows.extend(more)
+            if mixed:
+                rows.sort(key=_LINE_OFFSET)
+        for station, times in taken.touched.items():
+            self._times.setdefault(station, []).extend(times)
+            self._stations.add(station)
+        for disposition, count in (
+            (Disposition.STORED, taken.stored), (Disposition.BELOW_THRESHOLD, taken.below_threshold)
+        ):  # fmt: skip
+            if count:
+                self._dispositions[disposition.value] += count
+        return taken.stored + taken.below_threshold
 
     # -- one method an event -------------------------------------------------------------------------------------
 
@@ -283,7 +293,7 @@ class BatchBuilder:
         json = self._with_overlong(fit.json)
         self._plays.append(
             (track_key(event.artist, event.title), artist, title, album, song_id, loop_path, at, event.duration_seconds,
-             pid, json, station, service, host, play_id, play_key(event, at, generation, offset), quality,
+             pid, json, station, service, host, play_id, play_key(event.play_id, at, generation, offset), quality,
              generation, offset)
         )  # fmt: skip
         self._touch(station, at)
@@ -309,7 +319,7 @@ class BatchBuilder:
         self._touch(station, at)
 
     def _log_record(self, event: LogRecord, offset: int, arrival: Arrival) -> Disposition | None:
-        if SEVERITY_RANK[event.severity] < self._min_rank and not event.explicit_error:
+        if RANK[event.severity] < self._min_rank and not event.explicit_error:
             return Disposition.BELOW_THRESHOLD
         severity = Severity.INFO if event.severity is Severity.DEBUG else event.severity
         at, quality, station, service, host = self._said(event, arrival)
@@ -327,7 +337,7 @@ class BatchBuilder:
 
     def _message(self, event: FfmpegMessage, offset: int, arrival: Arrival) -> Disposition | None:
         self._encoder.count(event)
-        if SEVERITY_RANK[FFMPEG_SEVERITY.get(event.severity, Severity.DEBUG)] < self._min_rank:
+        if RANK[FFMPEG_SEVERITY.get(event.severity, Severity.DEBUG)] < self._min_rank:
             return Disposition.BELOW_THRESHOLD
         said = self._said(event, arrival, offset)
         self._copied["error_log"].append(self._encoder.message_row(event, offset, said))
@@ -377,21 +387,3 @@ class BatchBuilder:
         self._copied["dead_letters"].append(
             dead_letter(self._context, outcome.start, outcome.end, data, rejected, arrival.at)
         )
-
-
-def dead_letter(
-    context: FileContext, start: int, end: int, data: bytes | None, rejected: Rejected, at: datetime
-) -> Row:
-    """The row that keeps a line nobody could store: its redacted bytes and a hash of the raw ones.
-
-    `data` None: they are not in memory any more (the line was held since an earlier batch). Then both are empty, for no
-    hash is better than that of other bytes. `end` is `start` where nobody knows it any more.
-    """
-    kept, digest = b"", b""
-    if data is not None:
-        kept = redact_bytes(data if rejected.kept is None else rejected.kept)
-        digest = hashlib.sha256(data).digest()
-    return (
-        context.generation, start, end, context.path, rejected.reason[:64], rejected.detail,
-        kept, digest, context.parser, context.parser_version, at,
-    )  # fmt: skip

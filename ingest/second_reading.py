@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from ingest.assignments import Assignments
 from ingest.batch import Batch, Move
+from ingest.file_context import FileContext
 from ingest.identity import NOTHING, family, service_of, stream_key_hash_key
 from ingest.line_clock import Arrival
 from ingest.originals import Found, Letter, Originals
-from ingest.rows import BatchBuilder, FileContext
+from ingest.rows import BatchBuilder
 from ingest.sampling import EncoderTracker
 from parsers.events import (
     Disposition,

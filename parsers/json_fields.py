@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from parsers import timestamps
 from parsers.events import TimeQuality
@@ -166,6 +166,13 @@ def redacted(value: Any) -> Any:
     if kind is list:
         return redact_json(value)  # an argument may be the secret of the option before it
     return value
+
+
+def redacted_context(context: Json) -> Json:
+    """What `Fields.left_over` gives of a line that says nothing but this object besides its known fields."""
+    if NOTES in context or FULL in context:
+        return Fields({"context": context}, []).left_over("context") or {}
+    return cast("Json", redacted(context))
 
 
 def redacted_text(text: str) -> str:

@@ -13,10 +13,7 @@ from parsers.events import Disposition, LogRecord, Outcome, Parsed, RawLine, Rej
 from parsers.json_decode import BOM, Json, decode
 from parsers.json_events import READERS, RESERVED_EVENTS, log_record
 from parsers.json_fields import Fields
-from parsers.plain_events import plain_event
 
-# After so many lines in a row that are not plain, the others are not tried as such.
-MOST_MISSES = 100
 _STORED, _DEAD_LETTER, _DUPLICATE = Disposition.STORED, Disposition.DEAD_LETTER, Disposition.DUPLICATE
 
 
@@ -35,7 +32,6 @@ class JsonLinesParser:
     def __init__(self, state: Mapping[str, Any] | None = None, *, zone: tzinfo = UTC) -> None:
         self._zone = zone
         self._stations = azuracast.Stations(state)
-        self._misses = 0  # lines in a row that were not plain, though they were looked at as such
 
     def feed(self, line: RawLine) -> Sequence[Outcome]:
         """Take the next line and give its one outcome."""
@@ -48,17 +44,9 @@ class JsonLinesParser:
         elif azuracast.MARK in data and (outcome := self._payload(line, data)):
             return (outcome,)
         else:
-            parsed = self._plain(data) or parse(data, self._zone)
+            parsed = parse(data, self._zone)
         what = _DEAD_LETTER if type(parsed) is Rejected else _STORED
         return (Outcome(line.start, line.end, what, (parsed,)),)
-
-    def _plain(self, data: bytes) -> Parsed | None:
-        """The event of a line in the contract's plainest form. In a log that has no such lines it is not tried."""
-        if self._misses >= MOST_MISSES:
-            return None
-        event = plain_event(data, self._zone)
-        self._misses = 0 if event is not None else self._misses + 1
-        return event
 
     def _payload(self, line: RawLine, data: bytes) -> Outcome | None:
         """What becomes of a line that holds payloads of AzuraCast: events for what is new in them."""

@@ -17,6 +17,7 @@ _NAMES = {
     Severity.ERROR: "error err exception severe failure",
     Severity.CRITICAL: "critical crit fatal alert emerg emergency panic dpanic ftl",
 }
+RANK = {severity: rank for rank, severity in enumerate(Severity)}
 BY_NAME = {name: severity for severity, names in _NAMES.items() for name in names.split()}
 
 # log/slog writes a level between its names as "WARN+2"

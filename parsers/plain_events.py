@@ -1,20 +1,19 @@
-"""Track starts and log records in the contract's plainest form, read in one step; anything else is left to the reader.
+"""Track starts and log records in the contract's plainest form, read in one step; anything else is left to the parser.
 
-What they give is exactly what `parsers.json_lines.parse` gives of the same bytes: a test holds them together.
-A typed decoder that refuses every field it does not know is twice as fast as taking an object apart.
+What `plain_event` takes, `parsers.json_lines` makes a `TrackStarted` or `LogRecord` of, with the same values: a test
+holds the two together. A typed decoder that refuses every field it does not know is twice as fast as taking an object
+apart.
 """
 
-from datetime import tzinfo
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from parsers import timestamps
-from parsers.events import LogRecord, Severity, TrackStarted
+from parsers.events import Severity
 from parsers.json_decode import MAX_DEPTH
-from parsers.json_events import RESERVED_EVENTS, redacted_id
-from parsers.json_fields import LONGEST_DURATION_SECONDS, Fields, redacted_text
+from parsers.json_events import RESERVED_EVENTS
+from parsers.json_fields import LONGEST_DURATION_SECONDS
 from parsers.levels import severity_of
 
 _START = b'"track_started"'
@@ -34,7 +33,9 @@ class _Line(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     play_id: str | None = None
 
 
-class _Start(_Line, forbid_unknown_fields=True, kw_only=True, gc=False):
+class PlainStart(_Line, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """A track start's values as they stand there, not redacted."""
+
     event: Literal["track_started"]
     kind: Literal["track_started"] | UnsetType = UNSET
     artist: str
@@ -43,84 +44,52 @@ class _Start(_Line, forbid_unknown_fields=True, kw_only=True, gc=False):
     duration: int | float | None = None
 
 
-class _Record(_Line, forbid_unknown_fields=True, kw_only=True, gc=False):
+class PlainRecord(_Line, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """A log record's values as they stand there, not redacted; `event` is its message."""
+
     kind: Literal["log", "error"] | UnsetType = UNSET
     context: dict[str, Any] | None = None
 
 
-_decode_start = msgspec.json.Decoder(_Start).decode
-_decode_record = msgspec.json.Decoder(_Record).decode
+_decode_start = msgspec.json.Decoder(PlainStart).decode
+_decode_record = msgspec.json.Decoder(PlainRecord).decode
 
 
-def plain_event(data: bytes, zone: tzinfo) -> TrackStarted | LogRecord | None:
+def plain_event(data: bytes) -> PlainStart | PlainRecord | None:
     """Read a line; None when it is anything but a plain track start or log record.
 
+    Its time and level are the caller's to look at: many lines say the same level.
+
     Args:
-        data: the line, not blank.
-        zone: the zone of times that name none.
+        data: the line, with or without its terminator, out of bytes that `plain_metrics.may_be_plain`.
     """
-    if b"\\u0000" in data:
-        return None
     try:
-        return _start(data, zone) if _START in data else _record(data, zone)
+        said = _start(data) if _START in data else _record(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    # A blank id is none, and what stands in for it may be elsewhere.
+    return None if said is None or (said.play_id is not None and not said.play_id.strip()) else said
 
 
-def _start(data: bytes, zone: tzinfo) -> TrackStarted | None:
+def plain_severity(said: PlainStart | PlainRecord) -> Severity | None:
+    """What an event's level means; None where it means nothing that is known."""
+    if said.level is None:
+        return Severity.ERROR if said.kind == "error" else Severity.INFO
+    return severity_of(said.level)
+
+
+def _start(data: bytes) -> PlainStart | None:
     said = _decode_start(data)
-    at, quality = timestamps.parse(said.timestamp, zone=zone)
-    named = said.artist.strip() or said.title.strip()
-    length, level = said.duration, said.level
-    if at is None or not named or not _is_plain_id(said.play_id) or (level is not None and severity_of(level) is None):
+    if not (said.artist.strip() or said.title.strip()):
         return None
-    if length is not None and not 0 <= length <= LONGEST_DURATION_SECONDS:
+    if said.duration is not None and not 0 <= said.duration <= LONGEST_DURATION_SECONDS:
         return None
-    return TrackStarted(
-        timestamp=at,
-        time_quality=quality,
-        station=said.station and redacted_text(said.station),
-        service=said.service and redacted_text(said.service),
-        host=said.host and redacted_text(said.host),
-        pid=said.pid,
-        run_id=said.run_id and redacted_text(said.run_id),
-        seq=said.seq,
-        play_id=said.play_id and redacted_id(said.play_id),
-        artist=redacted_text(said.artist),
-        title=redacted_text(said.title),
-        album=said.album and redacted_text(said.album),
-        duration_seconds=None if length is None else float(length),
-    )
+    return said
 
 
-def _record(data: bytes, zone: tzinfo) -> LogRecord | None:
+def _record(data: bytes) -> PlainRecord | None:
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
         return None
     said = _decode_record(data)
-    severity = Severity.INFO if said.level is None else severity_of(said.level)
-    if said.kind == "error" and said.level is None:
-        severity = Severity.ERROR
-    at, quality = timestamps.parse(said.timestamp, zone=zone)
     reserved = said.kind is UNSET and said.event in RESERVED_EVENTS
-    if at is None or severity is None or reserved or not _is_plain_id(said.play_id) or not said.event.strip():
-        return None
-    return LogRecord(
-        timestamp=at,
-        time_quality=quality,
-        station=said.station and redacted_text(said.station),
-        service=said.service and redacted_text(said.service),
-        host=said.host and redacted_text(said.host),
-        pid=said.pid,
-        run_id=said.run_id and redacted_text(said.run_id),
-        seq=said.seq,
-        severity=severity,
-        message=redacted_text(said.event),
-        explicit_error=said.kind == "error",
-        play_id=said.play_id and redacted_id(said.play_id),
-        context=Fields({"context": said.context}, []).left_over("context") if said.context else None,
-    )
-
-
-def _is_plain_id(play_id: str | None) -> bool:
-    """Whether it is missing or says something: a blank one is none, and what stands in for it may be elsewhere."""
-    return play_id is None or bool(play_id.strip())
+    return None if reserved or not said.event.strip() else said

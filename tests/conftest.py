@@ -1,6 +1,7 @@
 """What all tests share: a clean environment, and the databases of `fix_postgres`."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # tests is no package; plugins and helpers are found here
 
 pytest_plugins = ["fix_postgres", "fix_command", "fix_skips", "fix_tailer"]
+
+# A shell ignores Ctrl-C for what it starts in the background, and processes inherit that: tests send it to theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _OURS = ("POSTGRES_", "RADIOLOG_", "LOG_", "DB_", "PG", "PLAY_HISTORY_", "ERROR_LOG_", "METRICS_", "XDG_")
 

@@ -86,6 +86,7 @@ def add_other_stations(config: LoggingConfig, facts: Facts) -> None:
         )  # fmt: skip
         cursor.execute("INSERT INTO stations (name) SELECT DISTINCT station FROM play_history ON CONFLICT DO NOTHING")
         cursor.execute("VACUUM ANALYZE play_history")
+        cursor.execute("CHECKPOINT")  # what was written before costs the reading no more
 
 
 def milliseconds(work: Callable[[], object]) -> float:

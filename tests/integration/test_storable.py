@@ -23,10 +23,11 @@ from ingest.batch import (
     Batch,
     Move,
 )
+from ingest.file_context import FileContext
 from ingest.identity import NOTHING
 from ingest.line_clock import Arrival
 from ingest.loading import load_rows
-from ingest.rows import BatchBuilder, FileContext
+from ingest.rows import BatchBuilder
 from ingest.sampling import EncoderTracker
 from parsers.events import RawLine, Severity
 from parsers.registry import create

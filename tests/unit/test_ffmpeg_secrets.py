@@ -7,9 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ingest.batch import Move
+from ingest.file_context import FileContext
 from ingest.identity import NOTHING
 from ingest.line_clock import Arrival
-from ingest.rows import BatchBuilder, FileContext
+from ingest.rows import BatchBuilder
 from ingest.sampling import EncoderTracker
 from parsers.describe import to_json_object
 from parsers.ffmpeg.parser import FfmpegParser

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from ingest.batch import METRIC_COLUMNS, Batch, Move
 from ingest.copy_text import field
 from ingest.copy_text import lines as copy_text
+from ingest.file_context import FileContext
 from ingest.identity import NOTHING
 from ingest.line_clock import Arrival
-from ingest.rows import BatchBuilder, FileContext
+from ingest.plain_lines import MOST_MISSES
+from ingest.rows import BatchBuilder
 from ingest.sampling import EncoderTracker
 from logging_module import LoggingConfig, RadioLogger
-from parsers.json_lines import JsonLinesParser, parse
+from parsers.json_lines import JsonLinesParser
 from parsers.lines import LineSplitter
-from parsers.plain_events import plain_event
 from parsers.plain_metrics import may_be_plain, plain_utc
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -84,15 +85,9 @@ def lines(draw: st.DrawFn) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-@given(lines())
-def test_a_plain_event_is_what_the_reader_gives(line: bytes) -> None:
-    event = plain_event(line, ZONE)
-    assert event is None or event == parse(line, ZONE)
-
-
 def batch_of(data: bytes, *, offered: bool) -> Batch:
     """What becomes of some lines, plain ones offered to the quick way or not."""
-    builder = BatchBuilder(CONTEXT, EncoderTracker())
+    builder = BatchBuilder(CONTEXT, EncoderTracker(), zone=ZONE)
     parser = JsonLinesParser(zone=ZONE)
     arrival = Arrival(NOW, live=False, mtime=NOW, bytes_from=lambda _: iter(()))
     splitter = LineSplitter()
@@ -131,11 +126,25 @@ def test_what_services_write_every_second_goes_the_quick_way(tmp_path: Path) -> 
     logger.log_metric("listeners", 17)
     logger.log_metric("cpu_percent", 17.25, unit="%")
     logger.log_error("watcher", "error", "boom", context={"try": 1})
+    logger.log_error("watcher", "info", "explicit, so stored", context={"try": 2})
     (log,) = tmp_path.glob("*.log")
-    batch = batch_of(log.read_bytes(), offered=True)
-    assert len(batch.metric_rows) == 2
-    assert not batch.copied["system_metrics"]
-    assert plain_event(log.read_bytes().splitlines()[2], ZONE) is not None
+    start = b'{"event":"track_started","timestamp":"2026-11-20T10:20:30Z","artist":"A","title":"T","duration":3,"play_id":"7"}\n'
+    quiet = b'{"event":"nothing to see","timestamp":"2026-11-20T10:20:30+01:00","level":"info"}\n'
+    data = log.read_bytes() + start + quiet
+    assert list(LineSplitter().feed(data, BatchBuilder(CONTEXT, EncoderTracker()).take_plain)) == []
+    batch = batch_of(data, offered=True)
+    assert (len(batch.metric_rows), len(batch.copied["error_log"]), len(batch.plays)) == (2, 2, 1)
+    assert batch.dispositions == {"stored": 5, "below_threshold": 1}
+
+
+def test_plain_events_are_looked_for_until_a_hundred_lines_were_none() -> None:
+    builder = BatchBuilder(CONTEXT, EncoderTracker())
+    plain = b'{"event": "boom", "level": "error", "timestamp": "2026-11-20T10:20:30Z"}'
+    odd = plain[:-1] + b', "odd": 1}'
+    assert [builder.take_plain(odd, 0) for _ in range(MOST_MISSES - 1)] == [False] * (MOST_MISSES - 1)
+    assert builder.take_plain(plain, 0)
+    assert [builder.take_plain(odd, 0) for _ in range(MOST_MISSES)] == [False] * MOST_MISSES
+    assert not builder.take_plain(plain, 0)
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 4096])

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from ingest.backoff import FIRST_SECONDS, LONGEST_SECONDS, delay_seconds
 from ingest.batch import ERROR_COLUMNS, METRIC_COLUMNS, PLAY_COLUMNS, Batch, Move
+from ingest.file_context import FileContext
 from ingest.fit import play_key, track_key
 from ingest.identity import NOTHING
 from ingest.line_clock import Arrival
-from ingest.rows import BatchBuilder, FileContext
+from ingest.rows import BatchBuilder
 from ingest.sampling import EncoderTracker
 from parsers.events import (
     Disposition,
@@ -196,7 +197,7 @@ def test_names_longer_than_their_columns_are_kept_whole() -> None:
 
 def test_play_keys() -> None:
     uuid = "6F1C1F9E-0000-4000-8000-000000000001"
-    keys = [play_key(TrackStarted(play_id=play_id), AT, 7, 30) for play_id in (None, uuid, "sh:12", "12")]
+    keys = [play_key(play_id, AT, 7, 30) for play_id in (None, uuid, "sh:12", "12")]
     assert keys == ["line:7:30", str(UUID(uuid)), "sh:12", f"12@{AT.timestamp():.3f}"]
 
 
