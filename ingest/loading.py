@@ -38,7 +38,7 @@ _SQL = load("ingest", "store.sql")
 _PLAY_KEY = itemgetter(PLAY_COLUMNS.index("station"), PLAY_COLUMNS.index("play_key"))
 # Of COPY's text at once.
 COPY_BYTES = 4 << 20
-COPY_FROM_PLAYS = 50
+COPY_FROM_PLAYS = 5
 _KEY_AT = {table: (columns.index("generation"), -1) for table, columns in COPIED.items() if table != "dead_letters"}
 
 

@@ -5,8 +5,9 @@ A look may cost a bounded part of the time only: the next one waits a multiple o
 
 # After a sweep that hints asked for, the next such one waits so many times its duration.
 SWEEP_REST = 4.0
-# A round of polling busy files is followed by a pause of so many times the processor time it took: 12 % of a core.
-POLL_REST = 7.0
+# A round of polling busy files is followed by a pause that grows with the square of the processor time it took: after 1 ms
+# for 2.5 ms, after 3 ms for 22 ms. A few lines are stored at once, and of many lines not every few cost a transaction.
+POLL_REST_PER_SECOND = 2500.0
 POLL_SECONDS_LEAST = 0.003
 POLL_SECONDS_MOST = 0.03
 # While busy files are polled there are no events of the others either: all are asked in turn, at about 1 % of a core.
@@ -85,5 +86,5 @@ class Rhythm:
         if self._sweep_wanted:
             pause = min(pause, max(0.0, self._hinted_sweep_at - now))
         if busy:
-            pause = min(pause, max(POLL_SECONDS_LEAST, min(POLL_SECONDS_MOST, POLL_REST * used)))
+            pause = min(pause, max(POLL_SECONDS_LEAST, min(POLL_SECONDS_MOST, POLL_REST_PER_SECOND * used * used)))
         return pause

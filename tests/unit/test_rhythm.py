@@ -26,7 +26,7 @@ def test_a_hint_sweeps_sooner_but_sweeping_leaves_time_for_reading() -> None:
     assert not rhythm.wants_sweep(tree_changed=False)
 
 
-@pytest.mark.parametrize(("used", "pause"), [(0.0, POLL_SECONDS_LEAST), (0.001, 0.007), (1.0, POLL_SECONDS_MOST)])
+@pytest.mark.parametrize(("used", "pause"), [(0.0, POLL_SECONDS_LEAST), (0.002, 0.01), (1.0, POLL_SECONDS_MOST)])
 def test_polling_takes_a_bounded_part_of_a_core(used: float, pause: float) -> None:
     rhythm = Rhythm(60.0)
     rhythm.swept(0.0, 0.0)
