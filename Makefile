@@ -64,7 +64,7 @@ sample-report: $(VENV)/.dev
 
 # A synthetic station's year: 10 million metrics; every figure beside its recount, and what the answers cost (docs/testing.md).
 year: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.year
+	$(BIN)/python -m benchmarks year
 
 # Pages that are made from the code.
 docs: $(VENV)/.runtime

@@ -4,18 +4,19 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import backlog, idle, latency, memory, parsing, starting, writing
+from benchmarks import backlog, idle, latency, memory, parsing, peers, starting, writing
 from benchmarks.figures import Figure, keep, show
 from benchmarks.lines import SEED
+from benchmarks.year import answers
 
 ROUNDS = 3
 IDLE_SECONDS, LIVE_SECONDS = 20.0, 20.0
 MOST_PERCENT = 15.0
-NAMES = ("backlog", "parsing", "writing", "starting", "idle", "latency", "memory")
+NAMES = ("backlog", "parsing", "writing", "starting", "idle", "latency", "memory", "peers", "year")
 
 
 def main() -> None:
-    """Run the benchmarks that were named, or all."""
+    """Run the benchmarks that were named, or all. Ends with 1 where something is wrong that speed has no part in."""
     asked = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     asked.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all where none is named")
     asked.add_argument("--seed", type=int, default=SEED, help="of the lines")
@@ -31,6 +32,8 @@ def main() -> None:
     figures = [figure for name in given.names or NAMES for figure in work[name]()]
     show(figures)
     print(keep(figures))
+    if any(figure.target == 0 and not figure.met for figure in figures):
+        sys.exit(1)
 
 
 def measurements(given: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]:
@@ -46,6 +49,8 @@ def measurements(given: argparse.Namespace) -> dict[str, Callable[[], list[Figur
             *latency.measure(10_000, LIVE_SECONDS, 50.0, MOST_PERCENT, given.seed),
         ],
         "memory": lambda: memory.measure(given.backlog_bytes, given.seed),
+        "peers": lambda: peers.measure(seed=given.seed),
+        "year": answers.measure,
     }
 
 

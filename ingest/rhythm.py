@@ -5,8 +5,8 @@ A look may cost a bounded part of the time only: the next one waits a multiple o
 
 # After a sweep that hints asked for, the next such one waits so many times its duration.
 SWEEP_REST = 4.0
-# A round of polling busy files is followed by a pause that grows with the square of the processor time it took: after 1 ms
-# for 2.5 ms, after 3 ms for 22 ms. A few lines are stored at once, and of many lines not every few cost a transaction.
+# A round of polling busy files is followed by a pause that grows with the square of the processor time it took: 2.5 ms
+# after 1 ms, 22 ms after 3 ms. A few lines are stored at once, and of many lines not every few cost a transaction.
 POLL_REST_PER_SECOND = 2500.0
 POLL_SECONDS_LEAST = 0.003
 POLL_SECONDS_MOST = 0.03

@@ -1,1 +1,1 @@
-"""A synthetic station's year with planted truths, and an independent recount of every figure. See `__main__`."""
+"""A synthetic station's year with planted truths, and an independent recount of every figure. See `answers`."""

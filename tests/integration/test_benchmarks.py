@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fix_postgres import Database
 
-from benchmarks import backlog, idle, latency, memory, parsing, starting, writing
+from benchmarks import backlog, idle, latency, memory, parsing, peers, starting, writing
 from benchmarks.__main__ import main
 from benchmarks.database import DATABASE
 from benchmarks.figures import Figure, keep
@@ -33,6 +33,17 @@ def test_benchmarks_of_the_daemon_and_the_backlog_run(configured: Database) -> N
     ]
     assert all(figure.value > 0 and figure.reference > 0 for figure in figures)
     assert configured.rows(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'") == [], "nothing is left"
+
+
+def test_peers_are_measured_where_they_are_installed(
+    configured: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = peers.measure(50)
+    assert len(figures) == peers.has_rsyslog()
+    assert all(figure.value > 0 and figure.reference > 0 for figure in figures)
+    monkeypatch.setenv("PATH", "")
+    assert peers.measure(50) == []
+    assert "rsyslog: not installed" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -38,6 +38,11 @@ def test_start_not_before_end() -> None:
             resolve(7, NOW, start=start, end=NOW)
 
 
+def test_a_start_in_the_future() -> None:
+    with pytest.raises(RangeError, match="is in the future"):
+        resolve(7, NOW, start=NOW + timedelta(days=1))
+
+
 @pytest.mark.parametrize(
     "value", [date(1, 1, 1), date(1969, 1, 1), datetime(9999, 12, 31, tzinfo=UTC), date(2202, 1, 1)]
 )

@@ -1,11 +1,7 @@
-"""`make year`: a synthetic station's year. Every figure is held against its recount; then what the answers cost.
-
-Works in a database of its own on the configured server, as the other benchmarks do. Takes some minutes.
-"""
+"""A synthetic station's year: every figure held against its recount, then what the answers cost. Takes some minutes."""
 
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.database import database
-from benchmarks.figures import Figure, keep, show
+from benchmarks.figures import Figure
 from benchmarks.year.comparing import differences
 from benchmarks.year.loading import instant, load
 from benchmarks.year.recount import Recount
@@ -41,18 +37,18 @@ CALLS: dict[str, tuple[object, ...]] = {
 }  # fmt: skip
 
 
-def main() -> int:
-    """Check and measure; gives the exit code."""
+def measure() -> list[Figure]:
+    """How many figures differ from their recount, each one printed; and what answers cost."""
     facts = make(FIRST, DAYS, every_seconds=EVERY_SECONDS)
     with tempfile.TemporaryDirectory(prefix="radiolog-year-") as folder, database(Path(folder)) as made:
         config = made.model_copy(update={"time_zone": "Europe/Berlin"})
         load(config, facts)
-        wrong = compare(config, facts)
+        wrong = Figure(
+            "year: figures that differ from their recount", "figures", len(compare(config, facts)), "none", 1.0, 0.0,
+            lower_is_better=True,
+        )  # fmt: skip
         add_other_stations(config, facts)
-        figures = [*calls(config, facts), report(config, facts, Path(folder)), *exports(config, facts)]
-    show(figures)
-    print(keep(figures))
-    return 1 if wrong else 0
+        return [wrong, *calls(config, facts), report(config, facts, Path(folder)), *exports(config, facts)]
 
 
 def compare(config: LoggingConfig, facts: Facts) -> list[str]:
@@ -143,7 +139,3 @@ def _exported(config: LoggingConfig, table: str, window: Window) -> Figure:
         rows = reader.one("export.sql", f"count_{table}", parameters)["rows"]
         value, reference = (1000 * rows / milliseconds(work) for work in (ours, plain))
     return Figure(f"CSV export of {table}", "rows/s", value, "COPY … TO STDOUT CSV", reference, 0.4)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
