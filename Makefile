@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOGS ?= samples/logs
-PYTEST_ARGS ?= -n 2
+# Tests mostly wait for processes: more workers than cores.
+PYTEST_ARGS ?= -n 4 --dist worksteal
 # The sample station says its name and zone in its JSON lines, FFmpeg does not.
 ifeq ($(LOGS),samples/logs)
 run: export RADIOLOG_STATION := Nightdrive FM
