@@ -9,7 +9,6 @@ from ingest.committer import Committer
 from ingest.endings import Burial, Endings
 from ingest.follow import Restart
 from ingest.follower import Follower
-from ingest.identity import is_rotated_name, may_be_written
 from ingest.settings import PipelineSettings
 from ingest.telemetry import Telemetry
 from ingest.tree import Key
@@ -81,7 +80,12 @@ class Closing:
     def finish_quiet(self) -> None:
         """Finish what is over and has been quiet for long enough."""
         now, live = self._monotonic(), self._live_under_a_date()
-        for key, follower in list(self._followers.items()):
+        perhaps = [  # of thousands of files, few
+            (key, follower)
+            for key, follower in self._followers.items()
+            if follower.missed_sweeps or follower.is_rotated or follower.checkpoint.compression
+        ]
+        for key, follower in perhaps:
             is_gone = follower.missed_sweeps >= GONE_AFTER_SWEEPS
             over = is_gone or (_is_put_aside(follower) and follower.checkpoint.generation not in live)
             if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:
@@ -97,8 +101,8 @@ class Closing:
     def _live_under_a_date(self) -> set[int]:
         """The newest generation of each family that is written under dated names: no file has the live name."""
         newest: dict[str, int] = {}
-        for follower in self._followers.values():
-            if may_be_written(follower.path) and not os.path.lexists(follower.family):
+        for follower in [found for found in self._followers.values() if found.is_dated]:
+            if not os.path.lexists(follower.family):
                 newest[follower.family] = max(newest.get(follower.family, 0), follower.checkpoint.generation)
         return set(newest.values())
 
@@ -173,4 +177,4 @@ class Closing:
 
 
 def _is_put_aside(follower: Follower) -> bool:
-    return bool(follower.checkpoint.compression) or is_rotated_name(follower.path)
+    return follower.is_rotated or bool(follower.checkpoint.compression)

@@ -22,6 +22,8 @@ from ingest.identity import (
     Observed,
     fingerprint,
     hash_window,
+    is_rotated_name,
+    may_be_written,
     rung_offsets,
     stored_path,
     window_before,
@@ -70,6 +72,8 @@ class Follower:
         live: the end was reached once; what comes now is appended while we look.
         path: where the file stands now, as far as the last sweep knows.
         family: the live name that it belongs to.
+        is_rotated: its name says that rotation has put it aside.
+        is_dated: its name is one that a program may write under for a day.
         changed_at: monotonic time of the file's last change, in seconds; the pipeline's.
         last_error: why the last read failed, or empty; the pipeline's.
         missed_sweeps: sweeps in a row that did not find the file under any name; the pipeline's.
@@ -81,8 +85,7 @@ class Follower:
         self, file: LogFile, checkpoint: Checkpoint, family: str, context: FileContext, settings: FollowerSettings
     ) -> None:
         self.file = file
-        self.path = file.path
-        self.family = family
+        self._stand(file.path, family)
         self.context = context
         self.live = False
         self.changed_at = 0.0
@@ -128,7 +131,12 @@ class Follower:
 
     def rename(self, path: str, family: str) -> None:
         """The file stands elsewhere now, perhaps under another live name."""
-        self.path, self.family = path, stored_path(family)
+        self._stand(path, stored_path(family))
+
+    def _stand(self, path: str, family: str) -> None:
+        self.path, self.family = path, family
+        # Asked of every file in every sweep, and told by the name alone.
+        self.is_rotated, self.is_dated = is_rotated_name(path), may_be_written(path)
 
     def take_grown(self) -> bool:
         """Whether bytes were read since this was last asked."""

@@ -109,7 +109,10 @@ class Pipeline:
                 follower.rename(path, self._adopter.family_of(path))
                 self._telemetry.file_renamed(path, follower.checkpoint.generation)
         for key, follower in self.followers.items():
-            follower.missed_sweeps = 0 if key in seen or key in self._leaving else follower.missed_sweeps + 1
+            if key in seen or key in self._leaving:
+                follower.missed_sweeps = 0
+            else:
+                follower.missed_sweeps += 1
         self._room.left_out = self._adopter.deferred = False
         self._adopter.forget_all_but(seen.keys(), seen.values())
         removed = [file for key, file in self.waiting.items() if key not in seen and key not in self.followers]

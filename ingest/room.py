@@ -4,7 +4,7 @@ from bisect import bisect_right
 
 from ingest.adoption import Adopter
 from ingest.follower import Follower
-from ingest.identity import family, is_rotated_name
+from ingest.identity import family
 from ingest.tree import Key
 
 
@@ -63,7 +63,7 @@ class Room:
         idle = sorted(
             (follower.changed_at, key)
             for key, follower in self._followers.items()
-            if follower.stamp is not None and not follower.checkpoint.held and not is_rotated_name(follower.path)
+            if follower.stamp is not None and not follower.checkpoint.held and not follower.is_rotated
         )
         for _, key in idle[:count]:
             follower = self._followers[key]
