@@ -66,7 +66,7 @@ Step: TypeAlias = Read | Wait | Restart
 Recognised: TypeAlias = Twin | Continue | Wait | New
 
 
-def decide(checkpoint: Checkpoint, observed: Observed, before: bytes | None) -> Step:
+def decide(checkpoint: Checkpoint, observed: Observed, before: bytes | None, head: bytes | None = None) -> Step:
     """What to do with a file that has the checkpoint's FileId.
 
     Args:
@@ -74,12 +74,14 @@ def decide(checkpoint: Checkpoint, observed: Observed, before: bytes | None) -> 
         observed: the file now.
         before: the bytes of the file that the proof covers, `proof.length` of them before the offset, or None when
             nothing was read because the size did not change.
+        head: the file's first bytes, as many as the checkpoint's hash covers; None where `before` tells enough. Another
+            life of the file may have the very bytes before the offset: long lines that end alike.
     """
     if observed.size_bytes < checkpoint.offset:
         return Restart("truncated", max(0, checkpoint.size_bytes - checkpoint.offset))
     if before is None:
         return Wait("unchanged")
-    if not checkpoint.proof.matches(before):
+    if not checkpoint.proof.matches(before) or not (head is None or checkpoint.head.matches(head)):
         return Restart("rewritten", max(0, checkpoint.size_bytes - checkpoint.offset))
     return Read(checkpoint.offset)
 

@@ -259,13 +259,19 @@ class Follower:
         here = self.checkpoint._replace(offset=self._position, proof=expected)
         # What was read was there. An archive's size is another matter.
         size = self._position if self._archive else self._position - expected.length + len(buffer)
-        step = decide(here, observed._replace(size_bytes=max(observed.size_bytes, size)), before)
+        step = decide(here, observed._replace(size_bytes=max(observed.size_bytes, size)), before, self._head_now())
         if isinstance(step, Restart):
             unread_bytes = max(self.checkpoint.size_bytes, self._position) - self.checkpoint.offset
             raise Replaced(step._replace(unread_bytes=unread_bytes))
         if not chunk:
             self.file.check_end()
         return chunk, before
+
+    def _head_now(self) -> bytes | None:
+        """The file's first bytes, read behind all others: what they came from had this head. An archive is not cut."""
+        if self._archive or self._expected.length == self._position:
+            return None
+        return self.file.read(0, self.checkpoint.head.length)
 
     def _pass_hole(self) -> None:
         """Go over the hole of a sparse file without reading it: its bytes are NUL, whoever reads them.

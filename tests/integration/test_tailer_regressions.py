@@ -251,6 +251,23 @@ def test_an_entry_that_vanishes_between_scan_and_open_is_no_error(reader: Reader
     assert reader.adopter.adopt([str(folder / "gone.log")], {}) == []
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_another_life_of_a_file_whose_long_lines_end_alike(reader: Reader, folder: Path, count: int) -> None:
+    """The 4 KiB before the offset are those that were read; the file's beginning tells."""
+    folder.rmdir()
+    logs = Logs(folder)
+    logs.append(1, padding=5000)
+    logs.copytruncate(reader.sync)
+    logs.append(count, padding=5000)
+
+    reader.sync()
+    reader.settle()
+
+    assert sorted(stored_numbers(reader.database)) == list(range(1, count + 2))
+    ledger_holds(reader.database)
+    logs.close()
+
+
 def test_logs_kit_makes_what_it_says(tmp_path: Path) -> None:
     """The model is worth what its actions do."""
     logs = Logs(tmp_path / "logs")

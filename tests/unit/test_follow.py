@@ -57,6 +57,12 @@ def test_a_regrown_file_is_told_by_its_bytes() -> None:
     assert decide(known, observed(9000), b"x" * WINDOW_BYTES) == Restart("rewritten", 0)
 
 
+def test_the_same_bytes_before_the_offset_in_another_life_of_the_file() -> None:
+    known, before = checkpoint(CONTENT, 5000), CONTENT[5000 - WINDOW_BYTES : 5000]
+    assert decide(known, observed(9000), before, CONTENT[: known.head.length]) == Read(5000)
+    assert isinstance(decide(known, observed(9000), before, b"x" * known.head.length), Restart)
+
+
 def ladder_of(content: bytes) -> list[tuple[int, bytes]]:
     return [(at, hash_window(content[max(0, at - WINDOW_BYTES) : at])) for at in rung_offsets(0, len(content))]
 
