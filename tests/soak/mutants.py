@@ -202,7 +202,7 @@ MUTANTS: Mapping[Callable[[], None], tuple[str, str]] = MappingProxyType(
         no_compare_and_set: ("fence", "doubled"),
         no_fence: ("fence", "run on"),
         no_proof: ("rotations", "lost"),
-        proof_read_again: ("rotations", "lost"),
+        proof_read_again: ("rotations", "doubled"),
         no_copy_rule: ("rotations", "doubled"),
         events_only: ("overflow", "lost"),
         memory_kept: ("commits", "lost"),
