@@ -24,7 +24,7 @@ def end_connections(database: Database) -> None:
 
 def test_lost_connections_are_waited_for(database: Database) -> None:
     """Twice in the middle, and once more while what follows is derived: every line is stored once all the same."""
-    (database.config.log_path / "a.log").write_text(lines_of(*map(metric, range(5000))))
+    (database.config.log_path / "a.log").write_text(lines_of(*map(metric, range(20_000))))
     service = service_of(database)
     rounds = 0
 
@@ -39,9 +39,9 @@ def test_lost_connections_are_waited_for(database: Database) -> None:
     finally:
         service.close()
 
-    assert rounds > 4
-    assert progress.lines == 5000
-    assert stored_numbers(database) == list(range(5000))
+    assert rounds > 4, rounds
+    assert progress.lines == 20_000
+    assert stored_numbers(database) == list(range(20_000))
     ledger_holds(database)
 
 
