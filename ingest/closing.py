@@ -80,12 +80,7 @@ class Closing:
     def finish_quiet(self) -> None:
         """Finish what is over and has been quiet for long enough."""
         now, live = self._monotonic(), self._live_under_a_date()
-        perhaps = [  # of thousands of files, few
-            (key, follower)
-            for key, follower in self._followers.items()
-            if follower.missed_sweeps or follower.is_rotated or follower.checkpoint.compression
-        ]
-        for key, follower in perhaps:
+        for key, follower in list(self._followers.items()):
             is_gone = follower.missed_sweeps >= GONE_AFTER_SWEEPS
             over = is_gone or (_is_put_aside(follower) and follower.checkpoint.generation not in live)
             if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:
@@ -101,8 +96,8 @@ class Closing:
     def _live_under_a_date(self) -> set[int]:
         """The newest generation of each family that is written under dated names: no file has the live name."""
         newest: dict[str, int] = {}
-        for follower in [found for found in self._followers.values() if found.is_dated]:
-            if not os.path.lexists(follower.family):
+        for follower in self._followers.values():
+            if follower.is_dated and not os.path.lexists(follower.family):
                 newest[follower.family] = max(newest.get(follower.family, 0), follower.checkpoint.generation)
         return set(newest.values())
 

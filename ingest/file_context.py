@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ingest.batch import Row
 from parsers.events import Rejected, Severity
+from parsers.levels import RANK
 from parsers.redact import redact_bytes
 
 
@@ -20,6 +21,12 @@ class FileContext(NamedTuple):
     parser: str
     parser_version: int
     min_severity: Severity = Severity.WARNING
+
+    def stored_severity(self, severity: Severity, *, explicit: bool) -> Severity | None:
+        """A log record's severity in its row; None where it is no row. `explicit`: its writer called it an error."""
+        if RANK[severity] < RANK[self.min_severity] and not explicit:
+            return None
+        return Severity.INFO if severity is Severity.DEBUG else severity
 
 
 def dead_letter(

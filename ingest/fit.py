@@ -12,6 +12,7 @@ _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 # Characters of columns (schema.sql).
 STATION_LIMIT, SERVICE_LIMIT, HOST_LIMIT = 128, 64, 256
 METRIC_NAME_LIMIT, UNIT_LIMIT = 128, 32
+PLAY_TEXT_LIMIT, PLAY_ID_LIMIT = 256, 256  # artist, title and album; ids
 
 
 @lru_cache(maxsize=4096)

@@ -6,17 +6,26 @@ unit of a metric) is found once and remembered.
 
 from collections import defaultdict
 from collections.abc import MutableMapping
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import NamedTuple, TypeAlias
 
 from ingest.batch import Row
 from ingest.copy_text import field
-from ingest.fit import HOST_LIMIT, METRIC_NAME_LIMIT, SERVICE_LIMIT, STATION_LIMIT, UNIT_LIMIT, play_key, track_key
+from ingest.file_context import FileContext
+from ingest.fit import (
+    HOST_LIMIT,
+    METRIC_NAME_LIMIT,
+    PLAY_ID_LIMIT,
+    PLAY_TEXT_LIMIT,
+    SERVICE_LIMIT,
+    STATION_LIMIT,
+    UNIT_LIMIT,
+    play_key,
+    track_key,
+)
 from parsers import timestamps
-from parsers.events import Severity
 from parsers.json_events import redacted_id
 from parsers.json_fields import redacted_context, redacted_text
-from parsers.levels import RANK
 from parsers.plain_events import PlainRecord, PlainStart, plain_event, plain_severity
 from parsers.plain_metrics import MARK, has_plain_level, plain_metric, plain_utc
 from parsers.template import template_of
@@ -25,8 +34,6 @@ _Said: TypeAlias = tuple[str, str | None, str | None, str | None, str | None, st
 MOST_REMEMBERED = 4096
 # After so many lines in a row that are no plain events, the others are not tried as such.
 MOST_MISSES = 100
-# Characters of columns (schema.sql).
-_PLAY_TEXT_LIMIT, _PLAY_ID_LIMIT, _TEMPLATE_LIMIT = 256, 256, 512
 
 
 class _Frame(NamedTuple):
@@ -75,28 +82,15 @@ class PlainLines:
     """Takes the plain lines of one file.
 
     Args:
-        generation: of the file.
-        station, service, host: what stands in for what a line does not say.
+        context: the file, and what stands in for what a line does not say.
         seqs_by_run: where the producers' numbers are collected; the builder's.
-        min_severity: of records that become rows.
         zone: of times that name none.
     """
 
-    def __init__(
-        self,
-        generation: int,
-        station: str,
-        service: str,
-        host: str,
-        seqs_by_run: MutableMapping[str, list[int]],
-        *,
-        min_severity: Severity = Severity.WARNING,
-        zone: tzinfo = UTC,
-    ) -> None:
-        self._generation = generation
-        self._defaults = station, service, host
+    def __init__(self, context: FileContext, seqs_by_run: MutableMapping[str, list[int]], zone: tzinfo) -> None:
+        self._context = context
+        self._generation = context.generation
         self._seqs_by_run = seqs_by_run
-        self._min_rank = RANK[min_severity]
         self._zone = zone
         self._frames: dict[_Said, _Frame | None] = {}
         self._speakers: dict[tuple[object, ...], _Speaker | None] = {}
@@ -175,10 +169,9 @@ class PlainLines:
 
         As `Fields` and `BatchBuilder` have it: redacted, then the file's default for what is empty.
         """
-        default_station, default_service, default_host = self._defaults
-        service = (service and redacted_text(service)) or default_service
-        station = (station and redacted_text(station)) or default_station
-        host = (host and redacted_text(host)) or default_host
+        service = (service and redacted_text(service)) or self._context.service
+        station = (station and redacted_text(station)) or self._context.station
+        host = (host and redacted_text(host)) or self._context.host
         fits = len(service) <= SERVICE_LIMIT and len(station) <= STATION_LIMIT and len(host) <= HOST_LIMIT
         return (service, station, host) if fits else None
 
@@ -218,14 +211,13 @@ class PlainLines:
         who, severity = self._who(said.service, said.station, said.host), plain_severity(said)
         if who is None or severity is None:
             return None
-        is_row = RANK[severity] >= self._min_rank or said.kind == "error"
-        stored = Severity.INFO if severity is Severity.DEBUG else severity
-        return _Speaker(stored.value if is_row else "", *who)
+        stored = self._context.stored_severity(severity, explicit=said.kind == "error")
+        return _Speaker(stored.value if stored else "", *who)
 
     def _add_play(self, said: PlainStart, speaker: _Speaker, at: datetime, quality: str, start: int) -> bool:
         artist, title = redacted_text(said.artist), redacted_text(said.title)
         album, play_id = said.album and redacted_text(said.album), said.play_id and redacted_id(said.play_id)
-        if max(len(artist), len(title), len(album or "")) > _PLAY_TEXT_LIMIT or len(play_id or "") > _PLAY_ID_LIMIT:
+        if max(len(artist), len(title), len(album or "")) > PLAY_TEXT_LIMIT or len(play_id or "") > PLAY_ID_LIMIT:
             return False
         generation, length = self._generation, said.duration
         _, service, station, host = speaker
@@ -239,12 +231,12 @@ class PlainLines:
 
     def _add_error(self, said: PlainRecord, speaker: _Speaker, at: datetime, quality: str, start: int) -> bool:
         message, play_id = redacted_text(said.event), said.play_id and redacted_id(said.play_id)
-        if len(play_id or "") > _PLAY_ID_LIMIT:
+        if len(play_id or "") > PLAY_ID_LIMIT:
             return False
         severity, service, station, host = speaker
         self._errors.append(
             (at, service, severity, message, redacted_context(said.context) if said.context else None, None, station,
-             host, play_id, None, template_of(message)[:_TEMPLATE_LIMIT], False, 1, quality, self._generation, start)
+             host, play_id, None, template_of(message), False, 1, quality, self._generation, start)
         )  # fmt: skip
         self._touched[station].append(at)
         return True

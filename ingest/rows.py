@@ -15,6 +15,8 @@ from ingest.file_context import FileContext, dead_letter
 from ingest.fit import (
     HOST_LIMIT,
     METRIC_NAME_LIMIT,
+    PLAY_ID_LIMIT,
+    PLAY_TEXT_LIMIT,
     SERVICE_LIMIT,
     STATION_LIMIT,
     UNIT_LIMIT,
@@ -99,10 +101,7 @@ class BatchBuilder:
         }
         self._overlong: dict[str, Any] | None = None
         self._seqs_by_run: defaultdict[str, list[int]] = defaultdict(list)
-        self._plain = PlainLines(
-            context.generation, context.station, context.service, context.host, self._seqs_by_run,
-            min_severity=context.min_severity, zone=zone,
-        )  # fmt: skip
+        self._plain = PlainLines(context, self._seqs_by_run, zone)
         # Offered a line's bytes and offset before the parser: makes the row of a plain line, or gives False.
         self.take_plain = self._plain.take
         self._clear()
@@ -283,13 +282,16 @@ class BatchBuilder:
         at, quality, station, service, host = self._said(event, arrival)
         fit = Fit(event.metadata)
         generation = self._context.generation
-        artist, title = fit.text("artist", event.artist, 256), fit.text("title", event.title, 256)
+        artist, title = (
+            fit.text("artist", event.artist, PLAY_TEXT_LIMIT),
+            fit.text("title", event.title, PLAY_TEXT_LIMIT),
+        )
         album, song_id = (
-            fit.text("album", event.album, 256),
+            fit.text("album", event.album, PLAY_TEXT_LIMIT),
             fit.text("azuracast_song_id", event.azuracast_song_id, 128),
         )
         loop_path, pid = fit.text("loop_file_path", event.loop_path, 1024), fit.bigint("ffmpeg_pid", event.ffmpeg_pid)
-        play_id = fit.text("play_id", event.play_id, 256)
+        play_id = fit.text("play_id", event.play_id, PLAY_ID_LIMIT)
         json = self._with_overlong(fit.json)
         self._plays.append(
             (track_key(event.artist, event.title), artist, title, album, song_id, loop_path, at, event.duration_seconds,
@@ -301,7 +303,7 @@ class BatchBuilder:
     def _track_ended(self, event: TrackEnded, offset: int, arrival: Arrival) -> None:
         at, quality, station, service, host = self._said(event, arrival)
         fit = Fit(event.metadata)
-        play_id = fit.text("play_id", event.play_id, 256)
+        play_id = fit.text("play_id", event.play_id, PLAY_ID_LIMIT)
         json = self._with_overlong(fit.json)
         self._copied["play_ends"].append(
             (station, at, play_id, event.had_errors, event.error_message, json, service, host, quality,
@@ -319,12 +321,12 @@ class BatchBuilder:
         self._touch(station, at)
 
     def _log_record(self, event: LogRecord, offset: int, arrival: Arrival) -> Disposition | None:
-        if RANK[event.severity] < self._min_rank and not event.explicit_error:
+        severity = self._context.stored_severity(event.severity, explicit=event.explicit_error)
+        if severity is None:
             return Disposition.BELOW_THRESHOLD
-        severity = Severity.INFO if event.severity is Severity.DEBUG else event.severity
         at, quality, station, service, host = self._said(event, arrival)
         fit = Fit(event.context)
-        play_id = fit.text("play_id", event.play_id, 256)
+        play_id = fit.text("play_id", event.play_id, PLAY_ID_LIMIT)
         template = event.template or template_of(event.message)
         json = self._with_overlong(fit.json)
         self._copied["error_log"].append(

@@ -61,9 +61,11 @@ def resolve(
     zone = zone or ZoneInfo("UTC")
     upper = now if end is None else as_instant(permitted(end), zone)
     lower = max(upper - timedelta(days=days), _EPOCH) if start is None else as_instant(permitted(start), zone)
-    if lower >= upper and end is None:
-        raise RangeError(f"the start ({lower:%Y-%m-%d %H:%M:%S} UTC) is in the future: there is nothing to tell of yet")
     if lower >= upper:
+        if end is None:
+            raise RangeError(
+                f"the start ({lower:%Y-%m-%d %H:%M:%S} UTC) is in the future: there is nothing to tell of yet"
+            )
         raise RangeError(
             f"the start ({lower:%Y-%m-%d %H:%M:%S} UTC) must be before the end ({upper:%Y-%m-%d %H:%M:%S} UTC)"
         )
