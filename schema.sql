@@ -120,7 +120,6 @@ CREATE TABLE IF NOT EXISTS error_log (
 );
 CREATE INDEX IF NOT EXISTS idx_error_log_timestamp ON error_log (timestamp);
 CREATE INDEX IF NOT EXISTS idx_error_log_play_id ON error_log (station, play_id) WHERE play_id IS NOT NULL;
--- partial: COPY never touches it, only the bookkeeper's links do
 CREATE INDEX IF NOT EXISTS idx_error_log_play ON error_log (play_history_id) WHERE play_history_id IS NOT NULL;
 
 -- Resolutions as writers said them; the bookkeeper applies them to the errors up to resolved_at.

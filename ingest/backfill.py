@@ -43,7 +43,8 @@ def backfill(
     """
     service.open()
     run = _Backfill(service, on_progress, should_stop)
-    run.patiently(run.read_all)
+    with service.bookkeeper.alongside():
+        run.patiently(run.read_all)
     run.patiently(service.bookkeeper.work_all_at_once)
     service.sign_off()
     return run.progress()

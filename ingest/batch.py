@@ -9,6 +9,7 @@ from ingest.producers import RunLines
 from ingest.spans import Span
 
 Row: TypeAlias = tuple[Any, ...]
+LineKey: TypeAlias = tuple[int, int]  # generation, line_offset
 
 # Columns in the order of the rows' values. What is missing here is filled by the server or by the bookkeeper.
 METRIC_COLUMNS = (

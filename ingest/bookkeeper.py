@@ -8,28 +8,34 @@ Metrics are rolled up likewise (`rollup_queue`), in transactions of their own: t
 clean-up waits for while it holds plays. They are recounted a quarter of an hour at a time, when it is over.
 """
 
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from ingest.errors import DatabaseError
+from ingest.foreseen import Thresholds
 from ingest.queries import load
 from ingest.supervisor import Supervisor
 
 ENTRIES_AT_ONCE = 500
-# A backfill's worth of plays: the planner is told how large the tables have become.
-ANALYZE_FROM_PLAYS = 2000
+# A backfill's worth of plays: the planner is told how large the tables have become, whenever they are twice as large.
+ANALYZE_FROM_PLAYS = 200
 MERGE_WITHIN = timedelta(minutes=10)
 # One statement may derive a year of plays.
 PATIENCE = 10.0
 # Rolling up recounts whole quarters: in a backlog, the same one again and again if it were done after every commit.
 ROLL_UP_EVERY_SECONDS = 10.0
 SPANS_AT_ONCE = 20_000
+# Beside a backlog: between two looks, and as a multiple of what the last recount took.
+REST_SECONDS = 0.5
+ROLL_UP_REST = 2.0
 
 _SQL = load("ingest", "bookkeeper.sql")
 _ROLLUPS = load("ingest", "rollups.sql")
@@ -41,13 +47,6 @@ class Span(NamedTuple):
     station: str
     from_time: datetime
     to_time: datetime
-
-
-class Thresholds(NamedTuple):
-    """Seconds: how long a play without any end lasts at most, and how long a gap between plays is none."""
-
-    max_open_seconds: float
-    gap_seconds: float
 
 
 class Bookkeeper:
@@ -70,6 +69,7 @@ class Bookkeeper:
         self._connection: Connection | None = None
         self._monotonic = monotonic
         self._rolled_up_at = float("-inf")
+        self._plays = self._analyze_at_plays = 0
 
     def work(self) -> int:
         """Take the next entries and derive what follows from them.
@@ -83,10 +83,10 @@ class Bookkeeper:
         return self._in_transaction(self._work)
 
     def work_all(self) -> int:
-        """Work until the queue is empty, and roll up metrics when that is due; gives how many entries were taken."""
+        """Work off what waits, and roll up metrics when that is due; gives how many entries were taken."""
         total = self._work_off()
         if self._monotonic() >= self._rolled_up_at + ROLL_UP_EVERY_SECONDS:
-            _roll_up_all(self)
+            self.roll_up()
             self._rolled_up_at = self._monotonic()
         return total
 
@@ -98,9 +98,39 @@ class Bookkeeper:
             self._work_off()
             rolled_up.result()
 
+    @contextmanager
+    def alongside(self) -> Iterator[None]:
+        """Work in a thread of its own while, in the block, a backlog is read: there is a core left over.
+
+        What it does not come to, or a fault keeps it from, is left to `work_all_at_once` behind the block.
+        """
+        done = threading.Event()
+        with ThreadPoolExecutor(1, thread_name_prefix="bookkeeper") as pool:
+            worked = pool.submit(self._work_until, done)
+            try:
+                yield
+            finally:
+                done.set()
+                worked.result()
+
+    def _work_until(self, done: threading.Event) -> None:
+        roll_up_at = 0.0
+        try:
+            while not done.wait(REST_SECONDS):
+                self._work_off()
+                began = self._monotonic()
+                if began >= roll_up_at:
+                    self.roll_up()
+                    ended = self._monotonic()
+                    roll_up_at = ended + ROLL_UP_REST * (ended - began)
+        except DatabaseError:
+            return
+
     def _work_off(self) -> int:
-        total = 0
-        while taken := self.work():
+        """All that waits now: where less than a portion was taken, the rest came later, and without an end."""
+        total = taken = self.work()
+        while taken == ENTRIES_AT_ONCE:
+            taken = self.work()
             total += taken
         return total
 
@@ -166,9 +196,12 @@ class Bookkeeper:
 
     def _derive(self, cursor: Cursor, span: Span, plays: list[int]) -> None:
         parameters: dict[str, Any] = {**span._asdict(), **self._thresholds._asdict(), "plays": _literal(plays)}
+        self._plays += len(plays)
         if len(plays) > ANALYZE_FROM_PLAYS:
-            cursor.execute(_SQL["analyze"])
             cursor.execute(_SQL["memory"])
+            if self._plays >= self._analyze_at_plays:
+                cursor.execute(_SQL["analyze"])
+                self._analyze_at_plays = 2 * self._plays
         cursor.execute(_SQL["derive_ends"], parameters)
         cursor.execute(_SQL["resolve_errors"], parameters)
         cursor.execute(_SQL["link_errors"], parameters)

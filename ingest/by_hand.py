@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import psycopg2
 from psycopg2.extras import RealDictCursor
 
-from ingest.bookkeeper import Bookkeeper, Thresholds
+from ingest.bookkeeper import Bookkeeper
 from ingest.database import connect, translate
 from ingest.errors import RadiologError
+from ingest.foreseen import Thresholds
 from ingest.queries import load
 from ingest.schema import ready_connection
 from logging_module.config import LoggingConfig

@@ -18,7 +18,7 @@ from ingest.wake import Waker
 from logging_module.config import LoggingConfig
 
 # What follows from many small commits is derived together.
-DERIVE_REST_SECONDS = 0.3
+DERIVE_REST_SECONDS = 0.5
 
 
 class Daemon:

@@ -6,39 +6,36 @@ are alone; their lines become dead letters with the server's reason, and everyth
 transaction. The same refusal of many rows is not a row's fault: it is raised, and nothing is stored.
 """
 
-import io
+from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
-import msgspec
 import psycopg2
-import psycopg2.errors
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
 
-from ingest.batch import COPIED, METRIC_COLUMNS, PLAY_COLUMNS, Batch, Row
-from ingest.copy_text import line, lines
+from ingest.batch import COPIED, METRIC_COLUMNS, Batch, LineKey, Row
+from ingest.copy_text import line
+from ingest.copying import copy_rows, copy_text
 from ingest.errors import DatabaseError
 from ingest.file_context import FileContext, dead_letter
+from ingest.foreseen import USUAL, Thresholds
+from ingest.play_loading import recordset, store_plays, upsert_plays
 from ingest.producers import MOST_RANGES, RunLines, range_text
 from ingest.queries import load
 from ingest.spans import Span, joined
 from parsers.encodings import splitter_for
 from parsers.events import Rejected
 
-LineKey: TypeAlias = tuple[int, int]  # generation, line_offset
 _R = TypeVar("_R")
 
 SYSTEMIC_SHARE = 0.01
 SYSTEMIC_AT_LEAST = 10
+# So many are put each into its place.
+FEW_METRICS = 16
 
 _SQL = load("ingest", "store.sql")
-_PLAY_KEY = itemgetter(PLAY_COLUMNS.index("station"), PLAY_COLUMNS.index("play_key"))
-# Of COPY's text at once.
-COPY_BYTES = 4 << 20
-COPY_FROM_PLAYS = 5
 _KEY_AT = {table: (columns.index("generation"), -1) for table, columns in COPIED.items() if table != "dead_letters"}
 
 
@@ -64,12 +61,13 @@ class Corrections(NamedTuple):
     rows: Counter[int]  # rows that were counted and are not there
 
 
-def load_rows(cursor: Cursor, batches: Sequence[Batch]) -> Corrections:
+def load_rows(cursor: Cursor, batches: Sequence[Batch], thresholds: Thresholds = USUAL) -> Corrections:
     """Store all rows of the batches.
 
     Args:
         cursor: inside a transaction.
         batches: of any files.
+        thresholds: the bookkeeper's.
 
     Returns:
         How the ledger's counters must be corrected.
@@ -80,7 +78,7 @@ def load_rows(cursor: Cursor, batches: Sequence[Batch]) -> Corrections:
     """
     cursor.execute("SAVEPOINT rows")
     try:
-        known = _load(cursor, batches, frozenset(), [])
+        known = _load(cursor, batches, frozenset(), [], thresholds)
     except (psycopg2.DataError, psycopg2.IntegrityError):
         cursor.execute("ROLLBACK TO SAVEPOINT rows")
     else:
@@ -88,7 +86,7 @@ def load_rows(cursor: Cursor, batches: Sequence[Batch]) -> Corrections:
     refused = _find_refused(cursor, batches)
     cursor.execute("ROLLBACK TO SAVEPOINT rows")
     keys = frozenset(found.key for found in refused)
-    known = _load(cursor, batches, keys, _dead_letters(batches, refused))
+    known = _load(cursor, batches, keys, _dead_letters(batches, refused), thresholds)
     removed = Counter(key[0] for batch in batches for key in _row_keys(batch) if key in keys)
     return Corrections(known.lines, Counter(key[0] for key in keys), known.rows + removed)
 
@@ -102,7 +100,7 @@ def load_unrefused(cursor: Cursor, batches: Sequence[Batch]) -> Known:
     Raises:
         psycopg2.DataError, psycopg2.IntegrityError: a row was refused; nothing says which.
     """
-    return _load(cursor, batches, frozenset(), [])
+    return _load(cursor, batches, frozenset(), [], USUAL)
 
 
 def add_runs(cursor: Cursor, batches: Sequence[Batch]) -> None:
@@ -152,35 +150,47 @@ def metric_spans(batches: Iterable[Batch]) -> list[tuple[str, datetime, datetime
     return [(station, *span) for station, spans in sorted(found.items()) for span in joined(spans)]
 
 
-def _load(cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey], extra: list[Row]) -> Known:
+def _load(
+    cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey], extra: list[Row], thresholds: Thresholds
+) -> Known:
     """Store all rows but those of the lines in `without`; gives the starts folded into known plays."""
-    for table, columns in COPIED.items():
-        rows = [row for batch in batches for row in batch.copied[table]]
-        if table == "dead_letters":
-            rows += extra
-        elif without:
-            rows = [row for row in rows if _key(table, row) not in without]
-        if table == "system_metrics":
-            copy_text(cursor, table, columns, "".join(_metrics(rows, batches, without)))
-        else:
-            copy_rows(cursor, table, columns, rows)
     plays = [row for batch in batches for row in batch.plays if not without or (row[-2], row[-1]) not in without]
-    known = _known(batches, plays, _store_plays(cursor, plays))
+    copied = {table: _copied(table, batches, without) for table in COPIED if table != "system_metrics"}
+    copied["dead_letters"] += extra
+    inserted, links = store_plays(cursor, plays, copied["play_ends"], copied["error_log"], thresholds)
+    known = _known(batches, plays, inserted)
+    for table, columns in COPIED.items():
+        if table == "system_metrics":
+            copy_text(cursor, table, columns, "".join(text for batch in batches for text in _metrics(batch, without)))
+        elif table == "error_log":
+            linked = [(*row, link) for row, link in zip(copied[table], links, strict=True)]
+            copy_rows(cursor, table, (*columns, "play_history_id"), linked)
+        else:
+            copy_rows(cursor, table, columns, copied[table])
     sessions = [session for batch in batches for session in batch.sessions]
     if sessions:
-        cursor.execute(_SQL["upsert_sessions"], {"sessions": _json(_latest_sessions(sessions))})
+        cursor.execute(_SQL["upsert_sessions"], {"sessions": recordset(_latest_sessions(sessions))})
     return known
 
 
-def _metrics(rows: Sequence[Row], batches: Sequence[Batch], without: frozenset[LineKey]) -> list[str]:
-    """All metrics as COPY's text, each file's in the order of its lines."""
-    texts = [row for batch in batches for row in batch.metric_rows]
-    if without:
-        texts = [text for text in texts if _key_of(text) not in without]
-    if rows:
-        texts += map(line, rows)
-        texts.sort(key=_key_of)
-    return texts
+def _copied(table: str, batches: Sequence[Batch], without: frozenset[LineKey]) -> list[Row]:
+    rows = [row for batch in batches for row in batch.copied[table]]
+    if without and table != "dead_letters":
+        rows = [row for row in rows if _key(table, row) not in without]
+    return rows
+
+
+def _metrics(batch: Batch, without: frozenset[LineKey]) -> list[str]:
+    """A file's metrics as COPY's text, in the order of its lines. Few of them are no plain lines, or all are none."""
+    texts = [text for text in batch.metric_rows if not without or _key_of(text) not in without]
+    others = [line(row) for row in _copied("system_metrics", [batch], without)]
+    if not texts:
+        return others
+    if len(others) <= FEW_METRICS:
+        for text in others:
+            insort(texts, text, key=_key_of)
+        return texts
+    return sorted(texts + others, key=_key_of)
 
 
 def _known(batches: Sequence[Batch], plays: Sequence[Row], inserted: Counter[LineKey]) -> Known:
@@ -196,55 +206,9 @@ def _known(batches: Sequence[Batch], plays: Sequence[Row], inserted: Counter[Lin
     return Known(Counter(generation for generation, _ in nothing), missing)
 
 
-def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """COPY rows into a table; both names come from our own constants."""
-    copy_text(cursor, table, columns, lines(rows))
-
-
-def copy_text(cursor: Cursor, table: str, columns: Sequence[str], text: str) -> None:
-    """COPY text into a table, in few pieces: for each one this thread waits until the other lets it run."""
-    if text:
-        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.BytesIO(text.encode()), COPY_BYTES)
-
-
-def _store_plays(cursor: Cursor, plays: Sequence[Row]) -> Counter[LineKey]:
-    """Store starts; gives the inserted ones by line.
-
-    Of a backlog most plays are new: COPY is several times faster, and refuses them all when one is known.
-    """
-    if len(plays) < COPY_FROM_PLAYS or len(set(map(_PLAY_KEY, plays))) < len(plays):
-        return _upsert_plays(cursor, plays)
-    cursor.execute("SAVEPOINT plays")
-    try:
-        copy_rows(cursor, "play_history", PLAY_COLUMNS, sorted(plays, key=_PLAY_KEY))
-    except psycopg2.errors.UniqueViolation:
-        cursor.execute("ROLLBACK TO SAVEPOINT plays")
-        return _upsert_plays(cursor, plays)
-    cursor.execute("RELEASE SAVEPOINT plays")
-    return Counter((row[-2], row[-1]) for row in plays)
-
-
-def _upsert_plays(cursor: Cursor, plays: Sequence[Row]) -> Counter[LineKey]:
-    """Store starts; gives the inserted ones by line."""
-    if not plays:
-        return Counter()
-    cursor.execute(_SQL["upsert_plays"], {"plays": _json([dict(zip(PLAY_COLUMNS, row, strict=True)) for row in plays])})
-    return Counter({(generation, offset): count for generation, offset, count in cursor.fetchall()})
-
-
 def _latest_sessions(sessions: Iterable[dict[str, object]]) -> list[dict[str, object]]:
     """The last state of each session: one statement may touch a row only once."""
     return list({session["session_key"]: session for session in sessions}.values())
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value, enc_hook=_encode).decode()
-
-
-def _encode(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(type(value).__name__)
 
 
 def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
@@ -276,7 +240,7 @@ def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
     plays = [row for batch in batches for row in batch.plays]
 
     def upsert(part: Sequence[Row]) -> None:
-        _upsert_plays(cursor, part)
+        upsert_plays(cursor, part)
 
     _bisect(cursor, plays, upsert, lambda row: (row[-2], row[-1]), refuse)
     return refused

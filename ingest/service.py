@@ -13,9 +13,10 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 (a class 
 from ingest.adoption import Adopter
 from ingest.alerting import Alerting, Limits, limits_of
 from ingest.assignments import assignments_of
-from ingest.bookkeeper import Bookkeeper, Thresholds
+from ingest.bookkeeper import Bookkeeper
 from ingest.defaults import Defaults
 from ingest.errors import DatabaseError
+from ingest.foreseen import Thresholds
 from ingest.identity import hash_window, stream_key_hash_key
 from ingest.instances import Instance
 from ingest.machine import boot_id, machine_id, most_open
@@ -58,12 +59,9 @@ class Service:
         self.instance = _instance(config, sources, name)
         self._wakes: Callable[[], None] = lambda: None
         self._supervisor = Supervisor(config.database_timeout_seconds)
-        self._store = Store(self._connect("ingest"), self.instance, self._supervisor)
-        self.bookkeeper = Bookkeeper(
-            self._connect("bookkeeper"),
-            Thresholds(config.max_open_play_seconds, config.gap_threshold_seconds),
-            self._supervisor,
-        )
+        thresholds = Thresholds(config.max_open_play_seconds, config.gap_threshold_seconds)
+        self._store = Store(self._connect("ingest"), self.instance, self._supervisor, thresholds)
+        self.bookkeeper = Bookkeeper(self._connect("bookkeeper"), thresholds, self._supervisor)
         self._follower_settings = FollowerSettings(
             config.batch_rows,
             config.batch_bytes,

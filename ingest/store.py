@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from ingest.batch import Batch, Gap
 from ingest.checkpoint_rows import checkpoint_of, parameters_of
 from ingest.errors import CheckpointMoved
+from ingest.foreseen import USUAL, Thresholds
 from ingest.identity import (
     BEGINNING,
     Checkpoint,
@@ -40,12 +41,18 @@ class Store(Member):
 
     Args:
         connect, instance, supervisor: as for `Member`.
+        thresholds: the bookkeeper's.
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], instance: Instance, supervisor: Supervisor | None = None
+        self,
+        connect: Callable[[], Connection],
+        instance: Instance,
+        supervisor: Supervisor | None = None,
+        thresholds: Thresholds = USUAL,
     ) -> None:
         super().__init__(connect, instance, supervisor)
+        self._thresholds = thresholds
         self._known_stations: set[str] = set()
         self._known_weeks: set[tuple[int, int]] = set()
 
@@ -173,7 +180,7 @@ class Store(Member):
                     _SQL["add_stations"], {"names": sorted(new_stations), "time_zone": self._instance.time_zone}
                 )
             add_runs(cursor, batches)
-            corrections = load_rows(cursor, batches)
+            corrections = load_rows(cursor, batches, self._thresholds)
             for generation in corrections.rows:
                 folded, refused = corrections.folded[generation], corrections.refused[generation]
                 cursor.execute(

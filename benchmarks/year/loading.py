@@ -10,10 +10,11 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 (a class 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from benchmarks.year.station import STATION, ZONE, Facts
-from ingest.bookkeeper import Bookkeeper, Thresholds
+from ingest.bookkeeper import Bookkeeper
+from ingest.copying import copy_rows
 from ingest.database import connect
 from ingest.fit import track_key
-from ingest.loading import copy_rows
+from ingest.foreseen import Thresholds
 from logging_module.config import LoggingConfig
 
 ROWS_AT_ONCE = 50_000

@@ -230,7 +230,8 @@ def _replayed(config: "LoggingConfig", connection: "Connection", selection: obje
     from zoneinfo import ZoneInfo
 
     from ingest.assignments import assignments_of
-    from ingest.bookkeeper import Bookkeeper, Thresholds
+    from ingest.bookkeeper import Bookkeeper
+    from ingest.foreseen import Thresholds
     from ingest.machine import machine_id
     from ingest.originals import Originals
     from ingest.replay import Replayer, Selection

@@ -46,8 +46,10 @@ SELECT id FROM play_history WHERE id = ANY(%(plays)s::bigint[]) ORDER BY station
 -- exit of the encoder that carried it, unless the next start follows at once; the next start; the play's own length
 -- where the next start comes much later; max_open where even that is unknown. Without any of these it is still open.
 -- name: derive_ends
+-- OFFSET 0: else min and max are looked for along the index of all starts, from the oldest on.
 WITH span AS (
-    SELECT min(started_at) AS lower_time, max(started_at) AS upper_time FROM play_history WHERE id = ANY(%(plays)s::bigint[])
+    SELECT min(started_at) AS lower_time, max(started_at) AS upper_time
+    FROM (SELECT started_at FROM play_history WHERE id = ANY(%(plays)s::bigint[]) OFFSET 0) p
 ), ordered AS (
     SELECT p.*, lead(p.started_at) OVER (ORDER BY p.started_at, p.play_key) AS next_start
     FROM play_history p, span
@@ -134,11 +136,14 @@ WHERE p.id = d.id
 -- Errors whose play may have changed: those in the time that the touched plays cover, up to the start behind them,
 -- and those that name one of them. Gives the plays that lost or won an error.
 -- name: link_errors
-WITH span AS (
-    SELECT least(%(from_time)s, (SELECT min(started_at) FROM play_history WHERE id = ANY(%(plays)s::bigint[]))) AS lower_time,
+WITH covered AS MATERIALIZED (
+    SELECT min(started_at) AS lower_time, max(started_at) AS upper_time
+    FROM (SELECT started_at FROM play_history WHERE id = ANY(%(plays)s::bigint[]) OFFSET 0) p
+), span AS MATERIALIZED (
+    SELECT least(%(from_time)s, lower_time) AS lower_time,
            coalesce((SELECT min(started_at) FROM play_history
-                     WHERE station = %(station)s AND started_at > greatest(%(to_time)s,
-                           (SELECT max(started_at) FROM play_history WHERE id = ANY(%(plays)s::bigint[])))), 'infinity') AS upper_time
+                     WHERE station = %(station)s AND started_at > greatest(%(to_time)s, upper_time)), 'infinity') AS upper_time
+    FROM covered
 ), affected AS (
     SELECT e.id FROM error_log e, span
     WHERE e.station = %(station)s AND e.timestamp >= span.lower_time AND e.timestamp <= span.upper_time
@@ -158,7 +163,7 @@ WITH span AS (
             UNION ALL
             SELECT p.id, p.started_at, p.play_key FROM play_history p
             WHERE p.station = e.station
-              AND p.id = CASE WHEN e.play_id ~ '^[0-9]{1,18}$' THEN e.play_id::bigint END
+              AND e.play_id ~ '^[0-9]{1,18}$' AND p.id = CASE WHEN e.play_id ~ '^[0-9]{1,18}$' THEN e.play_id::bigint END
               AND NOT EXISTS (SELECT FROM play_history q WHERE q.station = e.station AND q.play_id = e.play_id)
         ) c
         ORDER BY c.started_at <= e.timestamp DESC, abs(extract(epoch FROM c.started_at - e.timestamp)), c.play_key LIMIT 1

@@ -104,6 +104,12 @@ UPDATE stations SET time_zone = %(time_zone)s WHERE name = %(station)s AND time_
 INSERT INTO stations (name, time_zone) SELECT name, %(time_zone)s FROM unnest(%(names)s::text[]) name ORDER BY name
 ON CONFLICT DO NOTHING
 
+-- Ids for new plays; none where one of these keys is known.
+-- name: next_play_ids
+SELECT nextval(pg_get_serial_sequence('play_history', 'id')) FROM generate_series(1, %(count)s)
+WHERE NOT EXISTS (SELECT FROM unnest(%(stations)s::text[], %(play_keys)s::text[]) AS k (station, play_key)
+                  JOIN play_history p USING (station, play_key))
+
 -- The same play said twice is one play: the earlier start wins whole, so that the order of arrival does not matter.
 -- Rows come in as JSON. Where the play was known, the time that it stood at is looked at again too. Gives the lines whose
 -- plays were new.

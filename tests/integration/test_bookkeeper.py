@@ -1,6 +1,7 @@
 """Ends, links and counts of plays: each rule by itself, on rows that real lines made."""
 
 import shutil
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from fix_postgres import Database
 from ingest_kit import lines_of, read_once
 
-from ingest.bookkeeper import Span, merged
+from ingest.bookkeeper import Bookkeeper, Span, merged
+from ingest.foreseen import USUAL
 
 UUIDS = [f"6f1c1f9e-0000-4000-8000-{number:012d}" for number in range(10)]
 
@@ -58,6 +60,37 @@ def test_a_play_of_unknown_length_is_bounded_too(database: Database) -> None:
 def test_an_end_by_id_wins_over_the_next_start(database: Database) -> None:
     found = plays(database, [start("10:00:00", play_id=UUIDS[0]), start("10:03:00"), end("10:03:05", play_id=UUIDS[0])])
     assert found[0][1:3] == ("10:03:05", "event")
+
+
+class Busy(Bookkeeper):
+    """Behind everything it does, another commit leaves more to do, dated back, as a live writer does."""
+
+    database: Database
+    rounds = 0
+
+    def work(self) -> int:
+        taken = super().work()
+        self._leave("derive_queue")
+        return taken
+
+    def roll_up(self) -> int:
+        taken = super().roll_up()
+        self._leave("rollup_queue")
+        return taken
+
+    def _leave(self, queue: str) -> None:
+        self.rounds += 1
+        assert self.rounds < 100, "it never ends"
+        self.database.rows(
+            f"INSERT INTO {queue} (station, from_time, to_time) VALUES ('S', '2026-11-01', '2026-11-01')"
+        )
+
+
+def test_what_comes_meanwhile_waits_for_the_next_time(database: Database) -> None:
+    keeper = Busy(database.connect, USUAL)
+    keeper.database = database
+    with closing(keeper):
+        assert [keeper.work_all(), keeper.work_all()] == [0, 1]
 
 
 def test_an_end_may_be_read_before_its_start(database: Database) -> None:

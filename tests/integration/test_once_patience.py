@@ -1,10 +1,12 @@
 """`radiolog once` while its database has faults that pass, and one that does not."""
 
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, stored_numbers
+from process_kit import wait_until
 
 from ingest.backfill import Progress, backfill
 from ingest.errors import DatabaseUnavailable
@@ -18,8 +20,12 @@ def service_of(database: Database) -> Service:
     return Service(config, (source_of(config.log_path),), "once-test", Telemetry(stream=None), defer=True)
 
 
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+READ_AND_DERIVED = "SELECT EXISTS (SELECT FROM play_history) AND NOT EXISTS (SELECT FROM derive_queue)"
+
+
 def end_connections(database: Database) -> None:
-    database.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'radiolog %%'")
+    database.rows(f"{TERMINATE} WHERE application_name LIKE 'radiolog %%'")
 
 
 def test_lost_connections_are_waited_for(database: Database) -> None:
@@ -43,6 +49,35 @@ def test_lost_connections_are_waited_for(database: Database) -> None:
     assert progress.lines == 20_000
     assert stored_numbers(database) == list(range(20_000))
     ledger_holds(database)
+
+
+def test_what_follows_is_derived_while_a_backlog_is_read(database: Database) -> None:
+    """Here one round waits for it; in another the bookkeeper loses its connection, and is done at the end."""
+    begun = datetime(2026, 11, 22, tzinfo=UTC)
+    starts = [
+        {"timestamp": (begun + timedelta(minutes=number)).isoformat(), "event": "track_started", "title": f"t{number}"}
+        for number in range(15_000)
+    ]
+    (database.config.log_path / "a.log").write_text(lines_of(*starts))
+    service = service_of(database)
+    rounds = 0
+
+    def look(_progress: Progress) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            wait_until(lambda: database.rows(READ_AND_DERIVED) == [(True,)], "what was read is derived")
+        elif rounds == 2:
+            database.rows(f"{TERMINATE} WHERE application_name = 'radiolog bookkeeper'")
+
+    try:
+        backfill(service, look)
+    finally:
+        service.close()
+
+    assert rounds >= 2, rounds
+    assert database.rows("SELECT count(*), count(ended_at) FROM play_history") == [(15_000, 14_999)]
+    assert database.rows("SELECT count(*) FROM derive_queue") == [(0,)]
 
 
 def test_a_fault_that_stays_is_said_after_some_tries(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

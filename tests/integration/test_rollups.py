@@ -20,7 +20,8 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from station_kit import Station
 
 from ingest.batch import COPIED, Batch, Move
-from ingest.bookkeeper import Bookkeeper, Thresholds
+from ingest.bookkeeper import Bookkeeper
+from ingest.foreseen import Thresholds
 from ingest.identity import Fingerprint
 from ingest.loading import load_rows, metric_spans, queue_derivation
 from ingest.queries import load

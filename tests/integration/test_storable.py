@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from batch_kit import batch_of
 from fix_postgres import Database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,18 +22,9 @@ from ingest.batch import (
     PLAY_END_COLUMNS,
     RESOLUTION_COLUMNS,
     Batch,
-    Move,
 )
-from ingest.file_context import FileContext
-from ingest.identity import NOTHING
-from ingest.line_clock import Arrival
 from ingest.loading import load_rows
-from ingest.rows import BatchBuilder
-from ingest.sampling import EncoderTracker
-from parsers.events import RawLine, Severity
-from parsers.registry import create
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TABLES = {
     "system_metrics": (models.SystemMetric, METRIC_COLUMNS),
     "error_log": (models.ErrorLog, ERROR_COLUMNS),
@@ -41,25 +33,6 @@ TABLES = {
     "dead_letters": (models.DeadLetter, DEAD_LETTER_COLUMNS),
     "play_history": (models.PlayHistory, PLAY_COLUMNS),
 }
-
-
-def batch_of(parser_name: str, lines: list[bytes]) -> Batch:
-    """One batch of some lines of one file."""
-    parser = create(parser_name, None, UTC)
-    context = FileContext(1, "/l/a.log", "radio", "svc", "host", parser.name, parser.version, Severity.INFO)
-    builder = BatchBuilder(context, EncoderTracker())
-    arrival = Arrival(NOW, live=True, mtime=NOW)
-    offset = 0
-    for data in lines:
-        line = RawLine(offset, offset + len(data) + 1, data)
-        builder.count_line()
-        for outcome in parser.feed(line):
-            builder.add(outcome, arrival, line)
-        offset = line.end
-    for outcome in parser.finish():
-        builder.add(outcome, arrival, None)
-    move = Move(1, "me", 1, 0, 0, offset, NOTHING, NOTHING, offset, "/l/a.log", "/l/a.log")
-    return builder.build(move, parser.state(), 0, NOW, raw=b"\n".join([*lines, b""]))
 
 
 def store(database: Database, batch: Batch) -> None:

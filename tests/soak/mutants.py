@@ -20,10 +20,12 @@ import psycopg2
 from ingest import adoption, follower, store
 from ingest.batch import COPIED, METRIC_COLUMNS, Batch
 from ingest.cli import main as radiolog
+from ingest.copying import copy_rows, copy_text
 from ingest.follow import New, Read
 from ingest.follower import Follower
+from ingest.foreseen import Thresholds
 from ingest.identity import Fingerprint, fingerprint
-from ingest.loading import copy_rows, copy_text, load_rows
+from ingest.loading import load_rows
 from ingest.pipeline import Pipeline
 from ingest.store import Store
 from soak.campaign import Plan, Result, run
@@ -137,15 +139,15 @@ def memory_kept() -> None:
 def bad_batch_swallowed() -> None:
     """A row that PostgreSQL refuses takes its whole batch with it, as ON CONFLICT DO NOTHING would."""
 
-    def load_or_not(cursor: Any, batches: Sequence[Batch]) -> Any:
+    def load_or_not(cursor: Any, batches: Sequence[Batch], thresholds: Thresholds) -> Any:
         cursor.execute("SAVEPOINT mutant")
         try:
             _plain_copy(cursor, batches)
         except (psycopg2.DataError, psycopg2.IntegrityError):
             cursor.execute("ROLLBACK TO SAVEPOINT mutant")
-            return load_rows(cursor, [])
+            return load_rows(cursor, [], thresholds)
         cursor.execute("ROLLBACK TO SAVEPOINT mutant")
-        return load_rows(cursor, batches)
+        return load_rows(cursor, batches, thresholds)
 
     _replace(store, "load_rows", load_or_not)
 
