@@ -164,7 +164,8 @@ class Adopter:
     def forget_all_but(self, inodes: Collection[tuple[int, int]], paths: Collection[str]) -> None:
         """Of files that are gone nothing needs to be remembered."""
         self._settled = {key: state for key, state in self._settled.items() if key in inodes}
-        self._said.intersection_update(paths)
+        if self._said:
+            self._said.intersection_update(paths)
 
     def family_of(self, path: str) -> str:
         """The live name that a path belongs to: of those that it may belong to, the nearest that is there."""

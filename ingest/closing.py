@@ -50,6 +50,7 @@ class Closing:
         self._telemetry = telemetry
         self._wall = wall
         self._monotonic = monotonic
+        self._put_aside: set[Key] | None = None
 
     def reconfigure(self, settings: PipelineSettings) -> None:
         """Other places are read from now on."""
@@ -77,10 +78,17 @@ class Closing:
             self._let_go(key, follower)
             self._telemetry.file_left(follower.path, follower.checkpoint.generation, follower.checkpoint.offset)
 
-    def finish_quiet(self) -> None:
-        """Finish what is over and has been quiet for long enough."""
-        now, live = self._monotonic(), self._live_under_a_date()
-        for key, follower in list(self._followers.items()):
+    def followers_changed(self) -> None:
+        """Files are followed that were not, or under other names."""
+        self._put_aside = None
+
+    def finish_quiet(self, missed: set[Key]) -> None:
+        """Finish what is over and has been quiet for long enough. `missed`: files that no sweep finds any more."""
+        if self._put_aside is None:
+            self._put_aside = {key for key, follower in self._followers.items() if _is_put_aside(follower)}
+        followers = [(key, self._followers[key]) for key in self._put_aside | missed if key in self._followers]
+        now, live = self._monotonic(), self._live_under_a_date() if followers else set()
+        for key, follower in followers:
             is_gone = follower.missed_sweeps >= GONE_AFTER_SWEEPS
             over = is_gone or (_is_put_aside(follower) and follower.checkpoint.generation not in live)
             if over and now - follower.changed_at >= self._settings.rotate_wait_seconds:

@@ -79,5 +79,6 @@ class Lookout:
             more: there may be more to read at once: do not wait.
         """
         now = time.monotonic()
-        pause_seconds = self._rhythm.pause_seconds(now, time.process_time(), busy=self._waker.mode == "busy")
+        self._rhythm.found(self._pipeline.found_lines, self._pipeline.found_batches)
+        pause_seconds = self._rhythm.pause_seconds(now, busy=self._waker.mode == "busy")
         self._hints = self._waker.wait(0.0 if more else max(0.0, min(pause_seconds, until - now)))

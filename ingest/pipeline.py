@@ -15,6 +15,7 @@ from ingest import files
 from ingest.adoption import Adopter, held_by
 from ingest.attention import Attention
 from ingest.batch import Batch
+from ingest.census import Census
 from ingest.closing import GONE_AFTER_SWEEPS, Closing
 from ingest.committer import Committer
 from ingest.defaults import Defaults
@@ -51,6 +52,8 @@ class Pipeline:
         committer: makes what was read durable.
         followers: open files, by inode.
         waiting: new files that were opened while the database did not answer, by inode.
+        found_lines: read by the last round.
+        found_batches: that they came in, one a file and read.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Pipeline:
         self._tree = Tree(settings.sources, settings.include, telemetry)
         self.followers: dict[Key, Follower] = {}
         self.attention = Attention(self.followers)
+        self._census = Census(self.followers, self._rename)
         self._room = Room(self.followers, adopter, settings.most_open)
         self.waiting: dict[Key, files.PlainFile] = {}
         self._closing = Closing(
@@ -82,6 +86,7 @@ class Pipeline:
             wall=wall, monotonic=monotonic,
         )  # fmt: skip
         self._leaving: dict[Key, int] = {}  # files that are not ours any more, and how far they are still read
+        self.found_lines = self.found_batches = 0
         self._sweeps = 0
         self._not_reached: list[Key] = []
 
@@ -94,34 +99,27 @@ class Pipeline:
 
     def sweep(self) -> None:
         """Look at every file of the tree: begin new ones, follow renamed ones, let go of those that are over."""
-        seen: dict[Key, str] = {}
+        self._census.take(self._tree, but=self._leaving)
         unknown: list[str] = []
-        for path, key in self._tree.look():
-            if key in seen:
-                continue
-            seen[key] = path
-            follower = self.followers.get(key)
-            if follower is None:
-                self._room.moved(key, path)
-                if not self._adopter.is_settled(key, files.stamp_of(path)):
-                    unknown.append(path)
-            elif follower.path != path:
-                follower.rename(path, self._adopter.family_of(path))
-                self._telemetry.file_renamed(path, follower.checkpoint.generation)
-        for key, follower in self.followers.items():
-            if key in seen or key in self._leaving:
-                follower.missed_sweeps = 0
-            else:
-                follower.missed_sweeps += 1
+        for key, path in self._census.strangers.items():
+            self._room.moved(key, path)
+            if not self._adopter.is_settled(key, files.stamp_of(path)):
+                unknown.append(path)
         self._room.left_out = self._adopter.deferred = False
+        seen = self._census.seen
         self._adopter.forget_all_but(seen.keys(), seen.values())
         removed = [file for key, file in self.waiting.items() if key not in seen and key not in self.followers]
         self._adopt(unknown, removed)
         self._let_go_of_waiting()
-        self._closing.finish_quiet()
+        self._closing.finish_quiet(self._census.missed)
         self._sweeps += 1
         if self._sweeps % BURY_EVERY_SWEEPS == GONE_AFTER_SWEEPS:
             self.bury()
+
+    def _rename(self, follower: Follower, path: str) -> None:
+        follower.rename(path, self._adopter.family_of(path))
+        self._closing.followers_changed()
+        self._telemetry.file_renamed(path, follower.checkpoint.generation)
 
     def look(self, paths: Iterable[str]) -> set[Key]:
         """Adopt what is new among some paths, without looking at the whole tree; gives the files that stand there."""
@@ -217,6 +215,9 @@ class Pipeline:
             self._room.opened(key)
             self.attention.begun(key, follower)
             keys.append(key)
+        if keys:
+            self._census.begun()
+            self._closing.followers_changed()
         return keys
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -232,6 +233,7 @@ class Pipeline:
             Whether there may be more to read at once.
         """
         more = False
+        self.found_lines = self.found_batches = 0
         queue = deque(dict.fromkeys([*self._not_reached, *(self.attention.changed() if keys is None else keys)]))
         until = self._monotonic() + ROUND_SECONDS
         while queue and self._monotonic() <= until:
@@ -286,6 +288,8 @@ class Pipeline:
             self.attention.grew(key)
         if batch is not None:
             self.committer.add(batch)
+            self.found_lines += batch.lines
+            self.found_batches += 1
             if follower.checkpoint.state == "suspended":
                 self._closing.suspend(key, follower)
                 return False

@@ -5,9 +5,10 @@ A look may cost a bounded part of the time only: the next one waits a multiple o
 
 # After a sweep that hints asked for, the next such one waits so many times its duration.
 SWEEP_REST = 4.0
-# A round of polling busy files is followed by a pause that grows with the square of the processor time it took: 2.5 ms
-# after 1 ms, 22 ms after 3 ms. A few lines are stored at once, and of many lines not every few cost a transaction.
-POLL_REST_PER_SECOND = 2500.0
+# A round of polling busy files is followed by a pause that grows with what it found: a few lines are stored at once,
+# and of thousands a second not every few cost a transaction. A file's share of one costs as much as ten lines.
+POLL_SECONDS_PER_LINE = 0.0002
+POLL_SECONDS_PER_FILE = 0.002
 POLL_SECONDS_LEAST = 0.003
 POLL_SECONDS_MOST = 0.03
 # While busy files are polled there are no events of the others either: all are asked in turn, at about 1 % of a core.
@@ -35,7 +36,7 @@ class Rhythm:
         self._scan_at = 0.0
         self._adapt_at = 0.0
         self._changes = 0
-        self._cpu_seconds = 0.0
+        self._lines = self._batches = 0
 
     def wants_sweep(self, *, tree_changed: bool) -> bool:
         """Note a hint that the tree changed; gives whether one waits for a sweep."""
@@ -73,18 +74,21 @@ class Rhythm:
         changes, self._changes = self._changes, 0
         return changes
 
-    def pause_seconds(self, now: float, cpu_seconds: float, *, busy: bool) -> float:
+    def found(self, lines: int, batches: int) -> None:
+        """A round has read so many lines, for so many files' batches."""
+        self._lines, self._batches = lines, batches
+
+    def pause_seconds(self, now: float, *, busy: bool) -> float:
         """How long to wait at most.
 
         Args:
             now: monotonic time.
-            cpu_seconds: processor time that this process has used so far.
             busy: busy files are polled.
         """
-        used, self._cpu_seconds = cpu_seconds - self._cpu_seconds, cpu_seconds
         pause = max(0.0, self._sweep_at - now)
         if self._sweep_wanted:
             pause = min(pause, max(0.0, self._hinted_sweep_at - now))
         if busy:
-            pause = min(pause, max(POLL_SECONDS_LEAST, min(POLL_SECONDS_MOST, POLL_REST_PER_SECOND * used * used)))
+            rest = POLL_SECONDS_PER_LINE * self._lines + POLL_SECONDS_PER_FILE * self._batches
+            pause = min(pause, max(POLL_SECONDS_LEAST, min(POLL_SECONDS_MOST, rest)))
         return pause

@@ -7,7 +7,7 @@ and then (file systems that keep folders' times badly, files mounted over others
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ingest.files import inode_key, signed_inode
@@ -39,6 +39,10 @@ class _Listing(NamedTuple):
     files: tuple[Found, ...]
     links: tuple[str, ...]
 
+    def holds_at(self, now: float) -> bool:
+        """Whether the folder's stamp alone tells that nothing changed. `now`: monotonic seconds."""
+        return self.settled and now - self.read_at < LISTED_AGAIN_SECONDS
+
 
 class Tree:
     """All files of some places.
@@ -67,10 +71,34 @@ class Tree:
         self._missing: set[Source] = set()
         self._unreadable: set[str] = set()
         self._listings: dict[tuple[Source, str], _Listing] = {}
+        self._found: Sequence[Found] = []
         self.folders: dict[str, int] = {}
 
-    def look(self) -> Iterator[Found]:
-        """Everything that is there now, in order of names; files that go meanwhile may be missing."""
+    def look(self) -> Sequence[Found]:
+        """Everything that is there now, in order of names; files that go meanwhile may be missing.
+
+        Where surely nothing came, went or changed its name, this is the very object of the last time.
+        """
+        if not self._is_same():
+            self._found = list(self._walk_all())
+        return self._found
+
+    def _is_same(self) -> bool:
+        """Whether every folder's listing still holds."""
+        if not all((source, source.folder) in self._listings for source in self._sources):
+            return False
+        now = self._monotonic()
+        for (_, folder), known in self._listings.items():
+            if known.links or not known.holds_at(now):
+                return False
+            try:
+                if _stamp(os.stat(folder)) != known.stamp:
+                    return False
+            except OSError:
+                return False
+        return True
+
+    def _walk_all(self) -> Iterator[Found]:
         listings: dict[tuple[Source, str], _Listing] = {}
         folders: dict[str, int] = {}
         for source in self._sources:
@@ -106,9 +134,8 @@ class Tree:
         began_ns = time.time_ns()
         try:
             status = os.stat(folder)
-            stamp = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
-            fresh = known is not None and known.settled and now - known.read_at < LISTED_AGAIN_SECONDS
-            if known is not None and fresh and known.stamp == stamp:
+            stamp = _stamp(status)
+            if known is not None and known.holds_at(now) and known.stamp == stamp:
                 return known
             settled = began_ns - max(status.st_mtime_ns, status.st_ctime_ns) > SETTLED_AFTER_NS
             listing = self._read(source, folder, known, stamp, settled=settled, now=now)
@@ -145,6 +172,10 @@ class Tree:
                     else:
                         found += _present(entry.path)
         return _Listing(stamp, now, settled, tuple(sorted(folders)), tuple(sorted(found)), tuple(sorted(links)))
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _present(path: str) -> Iterator[Found]:

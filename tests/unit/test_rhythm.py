@@ -10,7 +10,7 @@ def test_the_timer_sweeps_without_any_hint() -> None:
     assert rhythm.sweep_due(0.0)
     rhythm.swept(10.0, 10.01)
     assert not rhythm.sweep_due(11.9)
-    assert rhythm.pause_seconds(11.0, 0.0, busy=False) == pytest.approx(1.0)
+    assert rhythm.pause_seconds(11.0, busy=False) == pytest.approx(1.0)
     assert rhythm.sweep_due(12.0)
 
 
@@ -19,19 +19,28 @@ def test_a_hint_sweeps_sooner_but_sweeping_leaves_time_for_reading() -> None:
     rhythm.swept(10.0, 11.0)
     assert rhythm.wants_sweep(tree_changed=True)
     assert not rhythm.sweep_due(14.9)
-    assert rhythm.pause_seconds(14.0, 0.0, busy=False) == pytest.approx(1.0)
+    assert rhythm.pause_seconds(14.0, busy=False) == pytest.approx(1.0)
     assert rhythm.wants_sweep(tree_changed=False), "it is not forgotten"
     assert rhythm.sweep_due(15.0)
     rhythm.swept(15.0, 15.001)
     assert not rhythm.wants_sweep(tree_changed=False)
 
 
-@pytest.mark.parametrize(("used", "pause"), [(0.0, POLL_SECONDS_LEAST), (0.002, 0.01), (1.0, POLL_SECONDS_MOST)])
-def test_polling_takes_a_bounded_part_of_a_core(used: float, pause: float) -> None:
+@pytest.mark.parametrize(
+    ("lines", "files", "pause"),
+    [
+        (0, 0, POLL_SECONDS_LEAST),
+        (5, 1, POLL_SECONDS_LEAST),
+        (50, 1, 0.012),
+        (20, 8, 0.02),
+        (1000, 1, POLL_SECONDS_MOST),
+    ],
+)
+def test_polling_rests_by_what_it_found(lines: int, files: int, pause: float) -> None:
     rhythm = Rhythm(60.0)
     rhythm.swept(0.0, 0.0)
-    rhythm.pause_seconds(0.0, 5.0, busy=True)
-    assert rhythm.pause_seconds(0.0, 5.0 + used, busy=True) == pytest.approx(pause)
+    rhythm.found(lines, files)
+    assert rhythm.pause_seconds(0.0, busy=True) == pytest.approx(pause)
 
 
 def test_the_more_files_the_rarer_all_of_them_are_asked() -> None:

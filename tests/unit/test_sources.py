@@ -56,28 +56,46 @@ def test_what_matches_is_what_is_found(tmp_path: Path, kind: str) -> None:
     assert {path for path in everything if source.matches(path, INCLUDE)} == set(find(source))
 
 
+@pytest.mark.parametrize("linked", [True, False])
 def test_a_remembered_folder_shows_what_came_went_and_was_swapped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: bool
 ) -> None:
     """Every listing is remembered at once here; a folder's own time and its links tell of changes."""
     monkeypatch.setattr("ingest.tree.SETTLED_AFTER_NS", -1)
     touch(tmp_path, "logs/a.log", "logs/inner/b.log", "elsewhere-1", "elsewhere-2")
-    link = tmp_path / "logs" / "link.log"
-    link.symlink_to(tmp_path / "elsewhere-1")
+    links = ["logs/link.log"] if linked else []
+    for link in links:
+        (tmp_path / link).symlink_to(tmp_path / "elsewhere-1")
     tree = Tree((Source(str(tmp_path / "logs"), "folder"),), INCLUDE, Telemetry(stream=None), lambda: 0.0)
 
     def seen() -> dict[str, int]:
         return {Path(path).name: key[1] for path, key in tree.look()}
 
     def there(*paths: str) -> dict[str, int]:
-        return {Path(path).name: (tmp_path / path).stat().st_ino for path in paths}
+        return {Path(path).name: (tmp_path / path).stat().st_ino for path in (*paths, *links)}
 
-    assert seen() == seen() == there("logs/a.log", "logs/inner/b.log", "logs/link.log")
+    assert seen() == seen() == there("logs/a.log", "logs/inner/b.log")
+    assert (tree.look() is tree.look()) is not linked, "nothing but a link's target may change unseen"
     touch(tmp_path, "logs/inner/c.log")
     (tmp_path / "logs" / "a.log").unlink()
-    assert seen() == there("logs/inner/b.log", "logs/inner/c.log", "logs/link.log")
+    assert seen() == there("logs/inner/b.log", "logs/inner/c.log")
     touch(tmp_path, "logs/inner/next")
     (tmp_path / "logs" / "inner" / "next").rename(tmp_path / "logs" / "inner" / "b.log")
     (tmp_path / "elsewhere-2").rename(tmp_path / "elsewhere-1")
-    assert seen() == there("logs/inner/b.log", "logs/inner/c.log", "logs/link.log")
+    assert seen() == there("logs/inner/b.log", "logs/inner/c.log")
     assert set(tree.folders) == {str(tmp_path / "logs"), str(tmp_path / "logs" / "inner")}
+    (tmp_path / "logs" / "inner").rename(tmp_path / "inner")
+    assert seen() == there()
+
+
+def test_a_remembered_listing_is_made_anew_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For file systems that keep folders' times badly."""
+    monkeypatch.setattr("ingest.tree.SETTLED_AFTER_NS", -1)
+    touch(tmp_path, "a.log")
+    now = [0.0]
+    tree = Tree((Source(str(tmp_path), "folder"),), INCLUDE, Telemetry(stream=None), lambda: now[0])
+    first = tree.look()
+    now[0] = 29.0
+    assert tree.look() is first
+    now[0] = 31.0
+    assert tree.look() is not first
