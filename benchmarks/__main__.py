@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import backlog, idle, latency, memory, parsing, peers, starting, writing
+from benchmarks import backlog, growth, history, idle, latency, memory, parsing, peers, starting, writing
 from benchmarks.figures import Figure, keep, show
 from benchmarks.lines import SEED
 from benchmarks.year import answers
@@ -12,7 +12,7 @@ from benchmarks.year import answers
 ROUNDS = 3
 IDLE_SECONDS, LIVE_SECONDS = 20.0, 20.0
 MOST_PERCENT = 15.0
-NAMES = ("backlog", "parsing", "writing", "starting", "idle", "latency", "memory", "peers", "year")
+NAMES = ("backlog", "parsing", "writing", "starting", "idle", "latency", "memory", "peers", "growth", "year")
 
 
 def main() -> None:
@@ -23,11 +23,14 @@ def main() -> None:
     asked.add_argument("--lines", type=int, default=backlog.LINES, help="of the backlog")
     asked.add_argument("--rounds", type=int, default=ROUNDS)
     asked.add_argument("--backlog-bytes", type=int, default=memory.BACKLOG_BYTES, help="that memory is watched over")
+    asked.add_argument("--rows", type=int, default=history.ROWS, help="of metrics that growth's largest tables hold")
     given = asked.parse_args()
     if unknown := set(given.names).difference(NAMES):
         asked.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     if min(given.lines, given.rounds, given.backlog_bytes) < 1:
         asked.error("--lines, --rounds and --backlog-bytes are at least 1")
+    if given.rows not in history.SIZES[1:]:
+        asked.error(f"--rows is one of {', '.join(map(str, history.SIZES[1:]))}")
     work = measurements(given)
     figures = [figure for name in given.names or NAMES for figure in work[name]()]
     show(figures)
@@ -50,6 +53,7 @@ def measurements(given: argparse.Namespace) -> dict[str, Callable[[], list[Figur
         ],
         "memory": lambda: memory.measure(given.backlog_bytes, given.seed),
         "peers": lambda: peers.measure(seed=given.seed),
+        "growth": lambda: growth.measure(given.rows, given.rounds, given.seed),
         "year": answers.measure,
     }
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.database import cursor_of, database, empty
 from benchmarks.figures import Figure, alternate
@@ -23,6 +24,13 @@ LINES = 500_000
 AT_LEAST_PER_SECOND = 100_000.0
 # Tables that have a row a line; their ids are given by the server, in both cases.
 _FACTS = ("system_metrics", "play_history", "error_log")
+
+
+class Loaded(NamedTuple):
+    """How long it took, and how many rows it made."""
+
+    seconds: float
+    rows: int
 
 
 def measure(lines: int, rounds: int, seed: int = SEED) -> list[Figure]:
@@ -54,10 +62,15 @@ def measure(lines: int, rounds: int, seed: int = SEED) -> list[Figure]:
 def ingest(config: LoggingConfig) -> float:
     """Seconds for everything under the configuration's folder, into a new database."""
     empty(config)
+    return load(config).seconds
+
+
+def load(config: LoggingConfig) -> Loaded:
+    """What is new under the configuration's folder, into the database as it is."""
     with closing(Service(config, (source_of(config.log_path),), "bench", Telemetry(stream=None))) as service:
         began = time.perf_counter()
-        backfill(service, lambda _progress: None)
-        return time.perf_counter() - began
+        progress = backfill(service, lambda _progress: None)
+        return Loaded(time.perf_counter() - began, progress.rows)
 
 
 def finished_rows(config: LoggingConfig, folder: Path, lines: int) -> dict[str, str]:

@@ -16,18 +16,19 @@ DATABASE = f"radiolog_bench_{os.getpid()}"
 
 
 @contextmanager
-def database(folder: Path) -> Iterator[LoggingConfig]:
+def database(folder: Path, name: str = DATABASE) -> Iterator[LoggingConfig]:
     """The configured server with an empty database of this process's own, until the end of the block.
 
     Args:
         folder: becomes the configuration's `log_path`.
+        name: of the database; begins with `DATABASE`.
     """
     configured = LoggingConfig.from_env()
     with closing(connect(configured, application_name="bench")) as connection:
         where = connection.info
         config = configured.model_copy(
             update={"postgres_host": where.host, "postgres_port": where.port, "postgres_user": where.user,
-                    "postgres_db": DATABASE, "log_path": folder}
+                    "postgres_db": name, "log_path": folder}
         )  # fmt: skip
     try:
         empty(config)

@@ -4,12 +4,13 @@ import json
 import platform
 import statistics
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+LONG_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,19 @@ def alternate(measured: Callable[[], float], reference: Callable[[], float], rou
     """Run both in turn, so that a noisy machine is unfair to neither; gives the medians."""
     pairs = [(measured(), reference()) for _ in range(rounds)]
     return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
+
+
+def in_turn(works: Mapping[int, Callable[[], float]], rounds: int) -> dict[int, float]:
+    """Run all of them in turn, each once before it counts; gives the medians.
+
+    Args:
+        works: each gives its seconds. What takes longer than `LONG_SECONDS` is run once in all.
+        rounds: so many.
+    """
+    first = {key: work() for key, work in works.items()}
+    short = {key: work for key, work in works.items() if first[key] <= LONG_SECONDS}
+    taken = [{key: work() for key, work in short.items()} for _ in range(rounds)]
+    return first | {key: statistics.median(times[key] for times in taken) for key in short}
 
 
 def percentile(values: Sequence[float], part: float) -> float:
