@@ -54,6 +54,11 @@ class Attention:
         else:
             self.unread.add(key)
 
+    @property
+    def busy_files(self) -> int:
+        """How many files are busy."""
+        return len(self._busy)
+
     def grew(self, key: Key) -> None:
         """A file had new bytes."""
         self._busy.add(key)

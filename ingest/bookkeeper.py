@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class under a function's name)
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from ingest.errors import DatabaseError
+from ingest.errors import DatabaseError, DatabaseUnavailable
 from ingest.foreseen import Thresholds
 from ingest.queries import load
 from ingest.supervisor import Supervisor
 
 ENTRIES_AT_ONCE = 500
-# A backfill's worth of plays: the planner is told how large the tables have become, whenever they are twice as large.
+# A backfill's worth of plays: the planner is told how large the tables are, again when twice as many were derived.
 ANALYZE_FROM_PLAYS = 200
 MERGE_WITHIN = timedelta(minutes=10)
 # One statement may derive a year of plays.
@@ -33,7 +33,9 @@ PATIENCE = 10.0
 # Rolling up recounts whole quarters: in a backlog, the same one again and again if it were done after every commit.
 ROLL_UP_EVERY_SECONDS = 10.0
 SPANS_AT_ONCE = 20_000
-# Beside a backlog: between two looks, and as a multiple of what the last recount took.
+# Beside a backlog: so many entries at once, for the reading may have to wait for their locks; the pause between two
+# looks; and that behind a recount, as a multiple of what it took.
+BESIDE_AT_ONCE = 20
 REST_SECONDS = 0.5
 ROLL_UP_REST = 2.0
 
@@ -71,8 +73,8 @@ class Bookkeeper:
         self._rolled_up_at = float("-inf")
         self._plays = self._analyze_at_plays = 0
 
-    def work(self) -> int:
-        """Take the next entries and derive what follows from them.
+    def work(self, at_once: int = ENTRIES_AT_ONCE) -> int:
+        """Take the next entries, as many `at_once`, and derive what follows from them.
 
         Returns:
             How many entries were taken; 0 when there are none, or while another bookkeeper is at it.
@@ -80,7 +82,7 @@ class Bookkeeper:
         Raises:
             DatabaseError: nothing was changed; the entries are still there.
         """
-        return self._in_transaction(self._work)
+        return self._in_transaction(lambda cursor: self._work(cursor, at_once))
 
     def work_all(self) -> int:
         """Work off what waits, and roll up metrics when that is due; gives how many entries were taken."""
@@ -91,10 +93,10 @@ class Bookkeeper:
         return total
 
     def work_all_at_once(self) -> None:
-        """Work until both queues are empty, rolling up over a second connection: for who waits for the end."""
+        """Work off all that waits in both queues, rolling up over a second connection: for who waits for the end."""
         other = Bookkeeper(self._connect, self._thresholds, self._supervisor)
         with closing(other), ThreadPoolExecutor(1, thread_name_prefix="rollups") as pool:
-            rolled_up = pool.submit(_roll_up_all, other)
+            rolled_up = pool.submit(other.roll_up_waiting)
             self._work_off()
             rolled_up.result()
 
@@ -106,25 +108,30 @@ class Bookkeeper:
         """
         done = threading.Event()
         with ThreadPoolExecutor(1, thread_name_prefix="bookkeeper") as pool:
-            worked = pool.submit(self._work_until, done)
             try:
+                worked = pool.submit(self._work_until, done)
                 yield
+            except BaseException:
+                self._supervisor.hurry()  # nobody waits for what follows any more
+                raise
             finally:
                 done.set()
-                worked.result()
+            worked.result()
 
     def _work_until(self, done: threading.Event) -> None:
         roll_up_at = 0.0
-        try:
-            while not done.wait(REST_SECONDS):
-                self._work_off()
+        while not done.wait(REST_SECONDS):
+            try:
+                self.work(BESIDE_AT_ONCE)
                 began = self._monotonic()
                 if began >= roll_up_at:
-                    self.roll_up()
+                    self.roll_up(BESIDE_AT_ONCE)
                     ended = self._monotonic()
                     roll_up_at = ended + ROLL_UP_REST * (ended - began)
-        except DatabaseError:
-            return
+            except DatabaseUnavailable:
+                continue  # it passes, or the reading says so
+            except DatabaseError:
+                return
 
     def _work_off(self) -> int:
         """All that waits now: where less than a portion was taken, the rest came later, and without an end."""
@@ -134,8 +141,8 @@ class Bookkeeper:
             total += taken
         return total
 
-    def roll_up(self) -> int:
-        """Recount the quarters of an hour whose metrics changed, but for the running one.
+    def roll_up(self, at_once: int = SPANS_AT_ONCE) -> int:
+        """Recount the quarters of an hour whose metrics changed, but for the running one, of as many entries `at_once`.
 
         Returns:
             How many spans were recounted; 0 when there are none, or while another bookkeeper is at it.
@@ -143,7 +150,12 @@ class Bookkeeper:
         Raises:
             DatabaseError: nothing was changed; what waits is still there.
         """
-        return self._in_transaction(self._roll_up)
+        return self._in_transaction(lambda cursor: self._roll_up(cursor, at_once))
+
+    def roll_up_waiting(self) -> None:
+        """Roll up all that waits now, a portion after the other; what comes meanwhile is somebody else's."""
+        for _ in range(0, self._in_transaction(self._spans_waiting), SPANS_AT_ONCE):
+            self.roll_up()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -162,11 +174,11 @@ class Bookkeeper:
             raise
 
     @staticmethod
-    def _roll_up(cursor: Cursor) -> int:
+    def _roll_up(cursor: Cursor, at_once: int) -> int:
         cursor.execute(_ROLLUPS["take_turn"])
         if cursor.fetchone() != (True,):
             return 0
-        cursor.execute(_ROLLUPS["take_spans"], {"limit": SPANS_AT_ONCE})
+        cursor.execute(_ROLLUPS["take_spans"], {"limit": at_once})
         spans = [Span(*row) for row in cursor.fetchall()]
         if spans:
             stations, from_times, to_times = map(list, zip(*spans, strict=True))
@@ -174,12 +186,18 @@ class Bookkeeper:
             cursor.execute(_ROLLUPS["roll_up"], {"stations": stations, "from_times": from_times, "to_times": to_times})
         return len(spans)
 
-    def _work(self, cursor: Cursor) -> int:
+    @staticmethod
+    def _spans_waiting(cursor: Cursor) -> int:
+        cursor.execute(_ROLLUPS["waiting"])
+        row = cursor.fetchone()
+        return row[0] if row is not None else 0
+
+    def _work(self, cursor: Cursor, at_once: int) -> int:
         cursor.execute(_SQL["take_turn"])
         turn = cursor.fetchone()
         if turn is None or not turn[0]:
             return 0
-        cursor.execute(_SQL["take_entries"], {"limit": ENTRIES_AT_ONCE})
+        cursor.execute(_SQL["take_entries"], {"limit": at_once})
         entries = [Span(*row) for row in cursor.fetchall()]
         if entries:
             cursor.execute(_SQL["plan_for_indexes"])
@@ -207,11 +225,6 @@ class Bookkeeper:
         cursor.execute(_SQL["link_errors"], parameters)
         parameters["plays"] = _literal(sorted({*plays, *(row[0] for row in cursor.fetchall())}))
         cursor.execute(_SQL["count_errors"], parameters)
-
-
-def _roll_up_all(bookkeeper: Bookkeeper) -> None:
-    while bookkeeper.roll_up():
-        pass
 
 
 def _literal(ids: Iterable[int]) -> str:

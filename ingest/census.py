@@ -9,6 +9,8 @@ from ingest.tree import Found, Key, Tree
 class Census:
     """Compares the tree with the followers, which costs next to nothing where neither changed.
 
+    Who adds a follower says so by `begun`; that some are gone is seen by their number.
+
     Args:
         followers: open files; the pipeline's own dictionary, read here only.
         renamed: told of a follower whose file stands at another path now.

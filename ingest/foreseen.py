@@ -118,9 +118,11 @@ def _said_ends(rows: Iterable[Row]) -> tuple[_Ends, set[str]]:
             unclear.add(station)
         else:
             said[station, play_id].append(_End(at, "event", had_errors, message))
-    return {
-        key: min(found, key=lambda end: (end.at, not end.had_errors, end.message or "")) for key, found in said.items()
-    }, unclear
+    return {key: min(found, key=_first_and_worst) for key, found in said.items()}, unclear
+
+
+def _first_and_worst(end: _End) -> tuple[datetime, bool, bool, str]:
+    return end.at, not end.had_errors, end.message is None, end.message or ""
 
 
 def _timelines(plays: Sequence[Row], named: _Ends, unclear: set[str], thresholds: Thresholds) -> dict[str, _Timeline]:

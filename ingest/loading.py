@@ -1,6 +1,6 @@
 """Rows of batches into their tables, inside the caller's transaction; a row that PostgreSQL refuses is set apart.
 
-COPY for what is only appended, upserts for what several lines may say. The usual case costs one savepoint. When the
+COPY for what is only appended and for plays that are new, upserts for what several lines may say. When the
 server refuses a row's data (SQLSTATE classes 22 and 23), the rows are bisected inside savepoints until the guilty ones
 are alone; their lines become dead letters with the server's reason, and everything else is stored in the same
 transaction. The same refusal of many rows is not a row's fault: it is raised, and nothing is stored.

@@ -79,6 +79,7 @@ class Lookout:
             more: there may be more to read at once: do not wait.
         """
         now = time.monotonic()
-        self._rhythm.found(self._pipeline.found_lines, self._pipeline.found_batches)
+        pipeline = self._pipeline
+        self._rhythm.polled(pipeline.attention.busy_files, pipeline.found_batches, pipeline.found_lines)
         pause_seconds = self._rhythm.pause_seconds(now, busy=self._waker.mode == "busy")
         self._hints = self._waker.wait(0.0 if more else max(0.0, min(pause_seconds, until - now)))

@@ -1,6 +1,7 @@
 """When the daemon looks at what: pure arithmetic of intervals, every time given as an argument in seconds.
 
-A look may cost a bounded part of the time only: the next one waits a multiple of what the last one took.
+A look may cost a bounded part of the time only: the next one waits a multiple of what the last one took, or
+usually takes.
 """
 
 # After a sweep that hints asked for, the next such one waits so many times its duration.
@@ -9,6 +10,8 @@ SWEEP_REST = 4.0
 # and of thousands a second not every few cost a transaction. A file's share of one costs as much as ten lines.
 POLL_SECONDS_PER_LINE = 0.0002
 POLL_SECONDS_PER_FILE = 0.002
+# Asking a file whether it grew costs a few microseconds.
+POLL_SECONDS_PER_QUESTION = 0.00002
 POLL_SECONDS_LEAST = 0.003
 POLL_SECONDS_MOST = 0.03
 # While busy files are polled there are no events of the others either: all are asked in turn, at about 1 % of a core.
@@ -36,7 +39,7 @@ class Rhythm:
         self._scan_at = 0.0
         self._adapt_at = 0.0
         self._changes = 0
-        self._lines = self._batches = 0
+        self._rest_seconds = 0.0
 
     def wants_sweep(self, *, tree_changed: bool) -> bool:
         """Note a hint that the tree changed; gives whether one waits for a sweep."""
@@ -74,9 +77,10 @@ class Rhythm:
         changes, self._changes = self._changes, 0
         return changes
 
-    def found(self, lines: int, batches: int) -> None:
-        """A round has read so many lines, for so many files' batches."""
-        self._lines, self._batches = lines, batches
+    def polled(self, questions: int, batches: int, lines: int) -> None:
+        """A round has asked so many files whether they grew, and has read so many batches of lines."""
+        rest = POLL_SECONDS_PER_QUESTION * questions + POLL_SECONDS_PER_FILE * batches + POLL_SECONDS_PER_LINE * lines
+        self._rest_seconds = max(POLL_SECONDS_LEAST, min(POLL_SECONDS_MOST, rest))
 
     def pause_seconds(self, now: float, *, busy: bool) -> float:
         """How long to wait at most.
@@ -89,6 +93,5 @@ class Rhythm:
         if self._sweep_wanted:
             pause = min(pause, max(0.0, self._hinted_sweep_at - now))
         if busy:
-            rest = POLL_SECONDS_PER_LINE * self._lines + POLL_SECONDS_PER_FILE * self._batches
-            pause = min(pause, max(POLL_SECONDS_LEAST, min(POLL_SECONDS_MOST, rest)))
+            pause = min(pause, self._rest_seconds)
         return pause

@@ -72,6 +72,7 @@ class Tree:
         self._unreadable: set[str] = set()
         self._listings: dict[tuple[Source, str], _Listing] = {}
         self._found: Sequence[Found] = []
+        self._whole = False  # the last look could see every folder and file
         self.folders: dict[str, int] = {}
 
     def look(self) -> Sequence[Found]:
@@ -84,8 +85,8 @@ class Tree:
         return self._found
 
     def _is_same(self) -> bool:
-        """Whether every folder's listing still holds."""
-        if not all((source, source.folder) in self._listings for source in self._sources):
+        """Whether the last look saw everything, and every folder's listing still holds."""
+        if not self._whole or not all((source, source.folder) in self._listings for source in self._sources):
             return False
         now = self._monotonic()
         for (_, folder), known in self._listings.items():
@@ -99,6 +100,7 @@ class Tree:
         return True
 
     def _walk_all(self) -> Iterator[Found]:
+        self._whole = True
         listings: dict[tuple[Source, str], _Listing] = {}
         folders: dict[str, int] = {}
         for source in self._sources:
@@ -119,6 +121,7 @@ class Tree:
     ) -> Iterator[Found]:
         listing = self._listing(source, folder)
         if listing is None:
+            self._whole = False
             return
         listings[source, folder] = listing
         folders[folder] = listing.stamp[1]
@@ -170,7 +173,9 @@ class Tree:
                     if entry.is_symlink():
                         links.append(entry.path)
                     else:
-                        found += _present(entry.path)
+                        present = list(_present(entry.path))
+                        settled = settled and bool(present)  # gone meanwhile, or asked in vain: to be asked again
+                        found += present
         return _Listing(stamp, now, settled, tuple(sorted(folders)), tuple(sorted(found)), tuple(sorted(links)))
 
 

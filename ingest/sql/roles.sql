@@ -37,6 +37,9 @@ GRANT DELETE ON derive_queue, rollup_queue, ingest_gaps TO radio_ingest;
 GRANT SELECT (dedupe_key), INSERT ON notification_outbox TO radio_ingest;
 GRANT SELECT ON ingest_losses, current_playing, station_signs, stream_session_chain TO radio_ingest;
 GRANT USAGE ON SEQUENCE system_metrics_id_seq TO radio_ingest;
+DO $$ BEGIN  -- ids of plays are taken before the plays are stored; a default would need no right
+    EXECUTE format('GRANT USAGE ON SEQUENCE %s TO radio_ingest', pg_get_serial_sequence('play_history', 'id'));
+END $$;
 GRANT EXECUTE ON FUNCTION ensure_metric_partition(TIMESTAMPTZ) TO radio_ingest, radio_retention;
 
 -- Has the network: it sees the outbox, and whether a daemon lives.

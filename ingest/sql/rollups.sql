@@ -4,6 +4,9 @@
 -- name: take_turn
 SELECT pg_try_advisory_xact_lock(7240151803606)
 
+-- name: waiting
+SELECT count(*) FROM rollup_queue
+
 -- name: memory
 SET LOCAL work_mem = '64MB'
 

@@ -68,13 +68,13 @@ class Busy(Bookkeeper):
     database: Database
     rounds = 0
 
-    def work(self) -> int:
-        taken = super().work()
+    def work(self, at_once: int = 500) -> int:
+        taken = super().work(at_once)
         self._leave("derive_queue")
         return taken
 
-    def roll_up(self) -> int:
-        taken = super().roll_up()
+    def roll_up(self, at_once: int = 500) -> int:
+        taken = super().roll_up(at_once)
         self._leave("rollup_queue")
         return taken
 
@@ -91,6 +91,8 @@ def test_what_comes_meanwhile_waits_for_the_next_time(database: Database) -> Non
     keeper.database = database
     with closing(keeper):
         assert [keeper.work_all(), keeper.work_all()] == [0, 1]
+        keeper.roll_up_waiting()
+        assert keeper.rounds < 10
 
 
 def test_an_end_may_be_read_before_its_start(database: Database) -> None:

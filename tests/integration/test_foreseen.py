@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ingest.bookkeeper import Bookkeeper
 from ingest.foreseen import USUAL
 from ingest.loading import load_rows, queue_derivation
+from logging_module.config import LoggingConfig
 
 BEGAN = datetime(2026, 11, 22, 10, tzinfo=UTC)
 IDS = [f"6f1c1f9e-0000-4000-8000-{number:012d}" for number in range(12)]
@@ -34,7 +35,7 @@ FORGET = (
         " SELECT station, timestamptz '2026-11-20', timestamptz '2026-12-20' FROM unnest('{S,T}'::text[]) station"
     ),
 )
-WRITTEN = "SELECT count(*) FROM {0} WHERE xmin::text <> (SELECT min(xmin::text::bigint)::text FROM {0})"
+WRITTEN = "SELECT xmin::text, id FROM play_history UNION ALL SELECT xmin::text, id FROM error_log ORDER BY 1, 2"
 
 
 @pytest.fixture
@@ -79,14 +80,18 @@ def evening() -> list[dict[str, Any]]:
 
 def test_what_the_rows_of_a_commit_show_is_written_once(database: Database, bookkeeper: Bookkeeper) -> None:
     arrive(database, evening())
-    before = state(database)
+    before, written = state(database), database.rows(WRITTEN)
     bookkeeper.work_all()
     assert state(database) == before
+    assert database.rows(WRITTEN) == written
     assert [row[2] for row in before[0]] == [*(["event", "next_track", "next_track"] * 4)[:-1], None]
     assert [row[5:7] for row in before[0]] == [(2, f"first of {number}") for number in range(12)]
     assert None not in {play for _, play in before[1]}
-    assert database.rows(WRITTEN.format("play_history")) == [(0,)]
-    assert database.rows(WRITTEN.format("error_log")) == [(0,)]
+
+
+def test_the_usual_thresholds_are_those_of_the_configuration() -> None:
+    config = LoggingConfig()
+    assert (config.max_open_play_seconds, config.gap_threshold_seconds) == USUAL
 
 
 def test_nothing_is_foreseen_of_plays_that_were_known(database: Database, bookkeeper: Bookkeeper) -> None:

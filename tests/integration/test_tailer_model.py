@@ -234,8 +234,13 @@ class World:
 
 
 @pytest.fixture
-def clean(database: Database, tmp_path: Path) -> Callable[[], World]:
-    """Makes worlds that know nothing of each other, in one database."""
+def clean(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], World]:
+    """Makes worlds that know nothing of each other, in one database.
+
+    Folders' listings are remembered after a few ticks of the file system's clock, not only after seconds: what relies on
+    that is tried too.
+    """
+    monkeypatch.setattr("ingest.tree.SETTLED_AFTER_NS", 20_000_000)
 
     def world() -> World:
         connection = database.connect(autocommit=True)

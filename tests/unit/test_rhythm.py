@@ -39,8 +39,15 @@ def test_a_hint_sweeps_sooner_but_sweeping_leaves_time_for_reading() -> None:
 def test_polling_rests_by_what_it_found(lines: int, files: int, pause: float) -> None:
     rhythm = Rhythm(60.0)
     rhythm.swept(0.0, 0.0)
-    rhythm.found(lines, files)
+    rhythm.polled(0, files, lines)
     assert rhythm.pause_seconds(0.0, busy=True) == pytest.approx(pause)
+
+
+def test_polling_many_files_rests_though_it_finds_nothing() -> None:
+    rhythm = Rhythm(60.0)
+    rhythm.swept(0.0, 0.0)
+    rhythm.polled(1000, 0, 0)
+    assert rhythm.pause_seconds(0.0, busy=True) == pytest.approx(0.02)
 
 
 def test_the_more_files_the_rarer_all_of_them_are_asked() -> None:

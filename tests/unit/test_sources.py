@@ -1,6 +1,9 @@
 """Which files belong to a source."""
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,3 +102,26 @@ def test_a_remembered_listing_is_made_anew_now_and_then(tmp_path: Path, monkeypa
     assert tree.look() is first
     now[0] = 31.0
     assert tree.look() is not first
+
+
+@pytest.mark.parametrize("call", ["scandir", "stat"])
+def test_what_could_not_be_looked_at_once_is_looked_at_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """No descriptor was left, or a network file system did not answer: what else is there does not change meanwhile."""
+    monkeypatch.setattr("ingest.tree.SETTLED_AFTER_NS", -1)
+    touch(tmp_path, "inner/a.log", "b.log")
+    real = getattr(os, call)
+    failed: list[str] = []
+
+    def fail_once(path: str, *args: Any, **more: Any) -> Any:
+        if "inner" in str(path) and not failed:
+            failed.append(path)
+            raise OSError(errno.EIO, "no answer")
+        return real(path, *args, **more)
+
+    tree = Tree((Source(str(tmp_path), "folder"),), INCLUDE, Telemetry(stream=None), lambda: 0.0)
+    monkeypatch.setattr(f"ingest.tree.os.{call}", fail_once)
+    assert [Path(path).name for path, _ in tree.look()] == ["b.log"]
+    assert [Path(path).name for path, _ in tree.look()] == ["b.log", "a.log"]
+    assert tree.look() is tree.look()
