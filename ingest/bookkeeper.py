@@ -24,7 +24,8 @@ from ingest.foreseen import Thresholds
 from ingest.queries import load
 from ingest.supervisor import Supervisor
 
-ENTRIES_AT_ONCE = 500
+# Of a backlog each stands for thousands of plays.
+ENTRIES_AT_ONCE = 20
 # A backfill's worth of plays: the planner is told how large the tables are, again when twice as many were derived.
 ANALYZE_FROM_PLAYS = 200
 MERGE_WITHIN = timedelta(minutes=10)
@@ -33,9 +34,9 @@ PATIENCE = 10.0
 # Rolling up recounts whole quarters: in a backlog, the same one again and again if it were done after every commit.
 ROLL_UP_EVERY_SECONDS = 10.0
 SPANS_AT_ONCE = 20_000
-# Beside a backlog: so many entries at once, for the reading may have to wait for their locks; the pause between two
+# Beside a backlog: so many spans at once, for the reading may have to wait for their locks; the pause between two
 # looks; and that behind a recount, as a multiple of what it took.
-BESIDE_AT_ONCE = 20
+SPANS_BESIDE = 20
 REST_SECONDS = 0.5
 ROLL_UP_REST = 2.0
 
@@ -73,8 +74,8 @@ class Bookkeeper:
         self._rolled_up_at = float("-inf")
         self._plays = self._analyze_at_plays = 0
 
-    def work(self, at_once: int = ENTRIES_AT_ONCE) -> int:
-        """Take the next entries, as many `at_once`, and derive what follows from them.
+    def work(self) -> int:
+        """Take the next entries and derive what follows from them.
 
         Returns:
             How many entries were taken; 0 when there are none, or while another bookkeeper is at it.
@@ -82,7 +83,7 @@ class Bookkeeper:
         Raises:
             DatabaseError: nothing was changed; the entries are still there.
         """
-        return self._in_transaction(lambda cursor: self._work(cursor, at_once))
+        return self._in_transaction(self._work)
 
     def work_all(self) -> int:
         """Work off what waits, and roll up metrics when that is due; gives how many entries were taken."""
@@ -122,10 +123,10 @@ class Bookkeeper:
         roll_up_at = 0.0
         while not done.wait(REST_SECONDS):
             try:
-                self.work(BESIDE_AT_ONCE)
+                self.work()
                 began = self._monotonic()
                 if began >= roll_up_at:
-                    self.roll_up(BESIDE_AT_ONCE)
+                    self.roll_up(SPANS_BESIDE)
                     ended = self._monotonic()
                     roll_up_at = ended + ROLL_UP_REST * (ended - began)
             except DatabaseUnavailable:
@@ -192,12 +193,12 @@ class Bookkeeper:
         row = cursor.fetchone()
         return row[0] if row is not None else 0
 
-    def _work(self, cursor: Cursor, at_once: int) -> int:
+    def _work(self, cursor: Cursor) -> int:
         cursor.execute(_SQL["take_turn"])
         turn = cursor.fetchone()
         if turn is None or not turn[0]:
             return 0
-        cursor.execute(_SQL["take_entries"], {"limit": at_once})
+        cursor.execute(_SQL["take_entries"], {"limit": ENTRIES_AT_ONCE})
         entries = [Span(*row) for row in cursor.fetchall()]
         if entries:
             cursor.execute(_SQL["plan_for_indexes"])

@@ -68,8 +68,8 @@ class Busy(Bookkeeper):
     database: Database
     rounds = 0
 
-    def work(self, at_once: int = 500) -> int:
-        taken = super().work(at_once)
+    def work(self) -> int:
+        taken = super().work()
         self._leave("derive_queue")
         return taken
 
