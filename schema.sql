@@ -662,6 +662,10 @@ BEGIN
         RAISE EXCEPTION 'week_start must be the Monday of a week that is over' USING ERRCODE = '22023';
     END IF;
     PERFORM pg_advisory_xact_lock(7240151803606);  -- rollups.sql: nobody recounts the week meanwhile
+    -- A backfill of that very week waits from here on; were it to go on, what was counted would never be what goes.
+    PERFORM FROM ingest_files WHERE generation IN (
+        SELECT generation FROM system_metrics WHERE timestamp >= week_start AND timestamp < week_end)
+    ORDER BY generation FOR NO KEY UPDATE;
     IF expected_digest <> metrics_digest(week_start, week_end) THEN
         RETURN NULL;
     END IF;
@@ -683,9 +687,6 @@ BEGIN
         RETURN NULL;
     END IF;
     DELETE FROM metric_rollups WHERE NOT frozen AND bucket_start >= week_start AND bucket_start < week_end;
-    PERFORM FROM ingest_files WHERE generation IN (
-        SELECT generation FROM system_metrics WHERE timestamp >= week_start AND timestamp < week_end)
-    ORDER BY generation FOR NO KEY UPDATE;
     IF to_regclass(partition_name) IS NULL THEN  -- what comes into the default one meanwhile stays there
         WITH gone AS (
             DELETE FROM system_metrics_default WHERE timestamp >= week_start AND timestamp < week_end RETURNING generation
@@ -707,7 +708,7 @@ BEGIN
         EXECUTE format('DROP TABLE %I', partition_name);
     END IF;
     IF removed <> counted THEN
-        RAISE EXCEPTION 'metrics of that week have just arrived' USING ERRCODE = '40001';
+        RAISE EXCEPTION 'metrics of that week have just arrived from another file' USING ERRCODE = '40001';
     END IF;
     RETURN removed;
 END $$;

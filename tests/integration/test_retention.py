@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -333,6 +334,31 @@ def test_a_running_daemon_neither_stops_nor_loses_a_line(database: Database) -> 
         assert analytics.get_play_stats(days=100)["total_plays"] == written[0]
         (metric,) = analytics.metric_statistics(analytics.window(100), None, ("m",))
         assert metric["samples"] == written[0]
+
+
+def test_a_week_is_counted_while_nobody_adds_to_it(filled: Database) -> None:
+    """A backfill of that week would add between the count and the removal, each time anew."""
+    filled.rows(
+        "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;"
+        " CREATE TRIGGER pause BEFORE INSERT ON metric_rollups FOR EACH ROW EXECUTE FUNCTION pause()"
+    )
+    with closing(filled.connect()) as backfill, backfill.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+        cursor.execute("SELECT pg_advisory_lock(1)")
+        backfill.commit()
+        cleaning = pool.submit(clean, filled.config)
+        try:
+            waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            wait_until(lambda: filled.rows(waits) == [(1,)], "the count")
+            cursor.execute("SET lock_timeout = 1")
+            with pytest.raises(psycopg2.errors.LockNotAvailable):
+                cursor.execute("SELECT FROM ingest_files FOR NO KEY UPDATE")
+            backfill.rollback()
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(1)")
+            backfill.commit()
+        assert cleaning.result().removed["system_metrics"] == GONE["system_metrics"]
+    ledger_holds(filled)
 
 
 def test_a_lock_that_is_not_given_back_is_an_error_and_not_a_hang(
