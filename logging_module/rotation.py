@@ -22,7 +22,10 @@ from pathlib import Path
 _LOCK_PATIENCE_SECONDS = 0.1
 _LOCK_PAUSE_SECONDS = 0.001
 _ROTATION_PAUSE_SECONDS = 0.0002
-_ROTATION_RETRY_SECONDS = (0.05, 30.0)  # at first, doubled each time, and at most
+# At first, doubled each time, and at most: writers that are many and quick soon let one in, a folder needs somebody.
+_ROTATION_RETRY_SECONDS = 0.05
+_LOCK_RETRY_SECONDS = 0.8
+_RENAME_RETRY_SECONDS = 30.0
 # Each time round, another process rotated between two system calls of ours.
 _MOST_ATTEMPTS = 16
 _NO_LOCKS = (errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
@@ -59,7 +62,7 @@ class LineFile:
         self._own_end: int | None = None  # size of the file after our last line, which had its line end
         self._lock_patience = True
         self._rotate_again_at = 0.0
-        self._rotation_retry_seconds = _ROTATION_RETRY_SECONDS[0]
+        self._rotation_retry_seconds = _ROTATION_RETRY_SECONDS
         self._rotation_reported = False
 
     def append(self, line: bytes) -> bool:
@@ -232,24 +235,25 @@ class LineFile:
         if time.monotonic() < self._rotate_again_at:
             return False
         if not self._lock_exclusive():
-            self._rotate_later()
+            self._rotate_later(_LOCK_RETRY_SECONDS)
             return False
         if self._size_if_current() is None:  # changing a lock is not atomic: another process was faster
             return True
         try:
             self._shift()
         except OSError as error:
-            self._rotate_later()
+            self._rotate_later(_RENAME_RETRY_SECONDS)
             if not self._rotation_reported:
                 self._rotation_reported = True
                 _report(f"radiolog: {self.path} cannot be rotated and grows on: {error.strerror}")
             return False
-        self._rotation_retry_seconds = _ROTATION_RETRY_SECONDS[0]
+        self._rotation_retry_seconds = _ROTATION_RETRY_SECONDS
         return True
 
-    def _rotate_later(self) -> None:
-        self._rotate_again_at = time.monotonic() + self._rotation_retry_seconds
-        self._rotation_retry_seconds = min(2 * self._rotation_retry_seconds, _ROTATION_RETRY_SECONDS[1])
+    def _rotate_later(self, longest_seconds: float) -> None:
+        seconds = min(self._rotation_retry_seconds, longest_seconds)
+        self._rotate_again_at = time.monotonic() + seconds
+        self._rotation_retry_seconds = 2 * seconds
 
     def _lock_exclusive(self) -> bool:
         """Wait a little until nobody writes. It does not take long: who finds the file full waits here, too."""
