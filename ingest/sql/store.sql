@@ -106,7 +106,9 @@ ON CONFLICT DO NOTHING
 
 -- Ids for new plays; none where one of these keys is known.
 -- name: next_play_ids
-SELECT nextval(pg_get_serial_sequence('play_history', 'id')) FROM generate_series(1, %(count)s)
+SELECT nextval(sequence)
+FROM (SELECT pg_get_serial_sequence('play_history', 'id')::regclass OFFSET 0) AS asked_once (sequence),
+     generate_series(1, %(count)s)
 WHERE NOT EXISTS (SELECT FROM unnest(%(stations)s::text[], %(play_keys)s::text[]) AS k (station, play_key)
                   JOIN play_history p USING (station, play_key))
 
