@@ -468,7 +468,10 @@ END $$;
 -- A number to three significant digits: what percentiles are made of, within half a percent.
 CREATE OR REPLACE FUNCTION three_digits(value NUMERIC) RETURNS NUMERIC
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN value = 0 THEN 0 ELSE round(value, 2 - floor(log(abs(value)::float8))::int) END
+    SELECT CASE WHEN value >= 100 AND value < 1000 THEN round(value)  -- the commonest first: a logarithm takes its time
+                WHEN value >= 10 AND value < 100 THEN round(value, 1)
+                WHEN value >= 1 AND value < 10 THEN round(value, 2)
+                WHEN value = 0 THEN 0 ELSE round(value, 2 - floor(log(abs(value)::float8))::int) END
 $$;
 
 -- Raw metrics as rollups, by definition of both. Values are brought within 10^15 and to six decimals, so that no line makes
