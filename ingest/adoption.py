@@ -317,7 +317,8 @@ class Adopter:
         """What a parser holds, and an encoder session that is open, are of the station and parser from before."""
         known, wanted = follower.context, self._defaults.renewed(follower.context, follower.family)
         if (known.station, known.parser) != (wanted.station, wanted.parser):
-            self._store.commit([follower.conclude(follower.file.observe(), datetime.now(UTC))])
+            concluded = follower.conclude(follower.file.observe(), datetime.now(UTC))
+            self._store.commit(self._store.prepare([concluded]))
         follower.context = wanted
         follower.resume(self._store.load(wanted.generation))
 

@@ -4,12 +4,13 @@ At most one group is being committed and one is being filled: that bounds memory
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from ingest.batch import Batch
 from ingest.portion import Portion
+from ingest.prepared import Prepared
 from ingest.store import Store
 from ingest.telemetry import Telemetry
 
@@ -20,14 +21,14 @@ class Committer:
     """Hands groups of batches to the store.
 
     Args:
-        store: used by the worker thread only.
+        store: used by the worker thread only, but for `prepare`.
         telemetry: told what was committed.
         portion: a group that is full is handed over at once.
         on_commit: called in the worker thread after each commit, with the batches.
     """
 
     def __init__(
-        self, store: Store, telemetry: Telemetry, portion: Portion, on_commit: Callable[[list[Batch]], None]
+        self, store: Store, telemetry: Telemetry, portion: Portion, on_commit: Callable[[Sequence[Batch]], None]
     ) -> None:
         self._store = store
         self._telemetry = telemetry
@@ -50,9 +51,10 @@ class Committer:
         """Hand what is ready to the worker, when the commit before it is done."""
         if not self._ready:
             return
+        prepared = self._store.prepare(self._ready)  # beside the commit that is on its way
         self._await_commit()
-        group = self._take_ready()
-        self._in_flight = self._worker.submit(self._commit, group)
+        self._drop_ready()
+        self._in_flight = self._worker.submit(self._commit, prepared)
 
     def flush(self) -> None:
         """Commit all that is ready, and wait for it."""
@@ -75,7 +77,7 @@ class Committer:
 
     def forget(self) -> None:
         """Drop what is ready, and wait for what is in flight: the checkpoints will tell how that went."""
-        self._take_ready()
+        self._drop_ready()
         self.portion.begin_small()
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is not None:
@@ -85,14 +87,13 @@ class Committer:
         """End the thread, after what it was told to do."""
         self._worker.shutdown()
 
-    def _take_ready(self) -> list[Batch]:
-        group, self._ready = self._ready, []
+    def _drop_ready(self) -> None:
+        self._ready = []
         self._ready_rows = self._ready_bytes = 0
-        return group
 
-    def _commit(self, group: list[Batch]) -> None:
-        began = time.monotonic()
-        self._store.commit(group)
+    def _commit(self, prepared: Prepared) -> None:
+        began, group = time.monotonic(), prepared.batches
+        self._store.commit(prepared)
         self._telemetry.committed(
             len(group),
             sum(batch.lines for batch in group),

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-# Stands for NULL until it is known whether the row holds a backslash: no text that can be stored has this character.
-_NULL = "\0"
+NULL = "\\N"
+# Stands for it until it is known whether the row holds a backslash: no text that can be stored has this character.
+_NO_VALUE = "\0"
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -18,14 +19,14 @@ def field(value: Any) -> str:
     Strings, numbers, booleans, aware datetimes, bytes (as bytea hex), dicts and lists (as JSON) and None are taken.
     """
     if value is None:
-        return "\\N"
+        return NULL
     kind = type(value)
     if kind is str:
         return escape(value)
     if kind is bool:
         return "t" if value else "f"
     if kind is datetime:
-        return cast("datetime", value).isoformat()
+        return _encode_json(value)[1:-1].decode()  # ISO 8601, as `isoformat` has it, in a third of its time
     if kind is dict or kind is list:
         return escape(_encode_json(value).decode())
     if kind is bytes:
@@ -46,8 +47,13 @@ def lines(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def line(row: Sequence[Any]) -> str:
-    """A row. Most hold nothing that must be escaped, which one look at the whole tells."""
-    text = "\t".join([value if type(value) is str else _NULL if value is None else field(value) for value in row])
+    """A row, with its line feed."""
+    return fields(row) + "\n"
+
+
+def fields(row: Sequence[Any]) -> str:
+    """A row's values, or some of them. Most hold nothing that must be escaped, which one look at the whole tells."""
+    text = "\t".join([value if type(value) is str else _NO_VALUE if value is None else field(value) for value in row])
     if "\\" in text or "\n" in text or "\r" in text or text.count("\t") >= len(row):
-        return "\t".join(map(field, row)) + "\n"
-    return text.replace(_NULL, "\\N") + "\n"
+        return "\t".join(map(field, row))
+    return text.replace(_NO_VALUE, NULL)

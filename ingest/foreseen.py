@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from ingest.batch import ERROR_COLUMNS, PLAY_COLUMNS, PLAY_END_COLUMNS, Row
 
 FORESEEN_PLAY_COLUMNS = (
-    "id", "ended_at", "ended_by", "duration_seconds", "said_errors", "said_message", "had_errors", "error_count",
+    "ended_at", "ended_by", "duration_seconds", "said_errors", "said_message", "had_errors", "error_count",
     "error_message",
 )  # fmt: skip
 MOST_ERRORS = 2**31 - 1
@@ -51,11 +51,11 @@ class Foreseen(NamedTuple):
 
     Attributes:
         plays: PLAY_COLUMNS, then FORESEEN_PLAY_COLUMNS; in the order that was given.
-        links: ids of plays, one an error.
+        errors_plays: of each error, its play's place among these.
     """
 
     plays: list[Row]
-    links: list[int | None]
+    errors_plays: list[int | None]
 
 
 class _End(NamedTuple):
@@ -76,14 +76,11 @@ class _Timeline(NamedTuple):
     ends: list[_End | None]
 
 
-def foresee(
-    plays: Sequence[Row], ids: Sequence[int], ends: Iterable[Row], errors: Sequence[Row], thresholds: Thresholds
-) -> Foreseen:
+def foresee(plays: Sequence[Row], ends: Iterable[Row], errors: Sequence[Row], thresholds: Thresholds) -> Foreseen:
     """What follows for plays and errors that are stored together.
 
     Args:
         plays: rows of PLAY_COLUMNS; none of them is known to the database.
-        ids: of these.
         ends: rows of `play_ends`.
         errors: rows of `error_log`.
         thresholds: the bookkeeper's.
@@ -101,11 +98,8 @@ def foresee(
         if place is not None:
             said_of[place].append(error)
     found = {place: end for line in timelines.values() for place, end in zip(line.places, line.ends, strict=True)}
-    rows = [
-        row + _derived(row, play_id, found[place], said_of.get(place, ()))
-        for place, (row, play_id) in enumerate(zip(plays, ids, strict=True))
-    ]
-    return Foreseen(rows, [None if place is None else ids[place] for place in places])
+    rows = [row + _derived(row, found[place], said_of.get(place, ())) for place, row in enumerate(plays)]
+    return Foreseen(rows, places)
 
 
 def _said_ends(rows: Iterable[Row]) -> tuple[_Ends, set[str]]:
@@ -172,13 +166,13 @@ def _play_of(
     return place if (at - line.starts[last]).total_seconds() <= most else None
 
 
-def _derived(row: Row, play_id: int, end: _End | None, errors: Sequence[Row]) -> Row:
+def _derived(row: Row, end: _End | None, errors: Sequence[Row]) -> Row:
     counted = [said for said in map(_counted, errors) if said[0] in ("error", "critical") and not said[1]]
     count = min(sum(occurrences for _, _, occurrences, _, _ in counted), MOST_ERRORS)
     first = min(((at, message) for *_, at, message in counted), default=(None, None))[1]
     if end is None:
-        return (play_id, None, None, None, False, None, bool(counted), count, first)
+        return (None, None, None, False, None, bool(counted), count, first)
     length_seconds = (end.at - row[_STARTED]).total_seconds()
     message = first if end.message is None else end.message
     had_errors = end.had_errors or bool(counted)
-    return (play_id, end.at, end.by, length_seconds, end.had_errors, end.message, had_errors, count, message)
+    return (end.at, end.by, length_seconds, end.had_errors, end.message, had_errors, count, message)

@@ -6,7 +6,6 @@ are alone; their lines become dead letters with the server's reason, and everyth
 transaction. The same refusal of many rows is not a row's fault: it is raised, and nothing is stored.
 """
 
-from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -15,13 +14,14 @@ from typing import NamedTuple, TypeVar
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
 
-from ingest.batch import COPIED, METRIC_COLUMNS, Batch, LineKey, Row
-from ingest.copy_text import line
+from ingest.batch import COPIED, ERROR_COLUMNS, METRIC_COLUMNS, Batch, LineKey, Row
+from ingest.copy_text import NULL
 from ingest.copying import copy_rows, copy_text
 from ingest.errors import DatabaseError
 from ingest.file_context import FileContext, dead_letter
-from ingest.foreseen import USUAL, Thresholds
+from ingest.foreseen import Thresholds
 from ingest.play_loading import recordset, store_plays, upsert_plays
+from ingest.prepared import Prepared, key_of_row, key_of_text, prepare
 from ingest.producers import MOST_RANGES, RunLines, range_text
 from ingest.queries import load
 from ingest.spans import Span, joined
@@ -32,11 +32,9 @@ _R = TypeVar("_R")
 
 SYSTEMIC_SHARE = 0.01
 SYSTEMIC_AT_LEAST = 10
-# So many are put each into its place.
-FEW_METRICS = 16
-
 _SQL = load("ingest", "store.sql")
-_KEY_AT = {table: (columns.index("generation"), -1) for table, columns in COPIED.items() if table != "dead_letters"}
+_ROW_TABLES = tuple(table for table in COPIED if table != "dead_letters")  # that a line's rows are in
+_LINKED_ERROR_COLUMNS = (*ERROR_COLUMNS, "play_history_id")
 
 
 class Refused(NamedTuple):
@@ -61,12 +59,12 @@ class Corrections(NamedTuple):
     rows: Counter[int]  # rows that were counted and are not there
 
 
-def load_rows(cursor: Cursor, batches: Sequence[Batch], thresholds: Thresholds = USUAL) -> Corrections:
-    """Store all rows of the batches.
+def load_rows(cursor: Cursor, prepared: Prepared, thresholds: Thresholds) -> Corrections:
+    """Store all rows of some batches.
 
     Args:
         cursor: inside a transaction.
-        batches: of any files.
+        prepared: their rows, of all their lines.
         thresholds: the bookkeeper's.
 
     Returns:
@@ -78,21 +76,22 @@ def load_rows(cursor: Cursor, batches: Sequence[Batch], thresholds: Thresholds =
     """
     cursor.execute("SAVEPOINT rows")
     try:
-        known = _load(cursor, batches, frozenset(), [], thresholds)
+        known = load_unrefused(cursor, prepared)
     except (psycopg2.DataError, psycopg2.IntegrityError):
         cursor.execute("ROLLBACK TO SAVEPOINT rows")
     else:
         return Corrections(known.lines, Counter(), known.rows)
+    batches = prepared.batches
     refused = _find_refused(cursor, batches)
     cursor.execute("ROLLBACK TO SAVEPOINT rows")
     keys = frozenset(found.key for found in refused)
-    known = _load(cursor, batches, keys, _dead_letters(batches, refused), thresholds)
+    known = load_unrefused(cursor, prepare(batches, thresholds, keys, _dead_letters(batches, refused)))
     removed = Counter(key[0] for batch in batches for key in _row_keys(batch) if key in keys)
     return Corrections(known.lines, Counter(key[0] for key in keys), known.rows + removed)
 
 
-def load_unrefused(cursor: Cursor, batches: Sequence[Batch]) -> Known:
-    """Store all rows of the batches, none of which may be refused; the caller has set a savepoint.
+def load_unrefused(cursor: Cursor, prepared: Prepared) -> Known:
+    """Store all rows of some batches, none of which may be refused; the caller has set a savepoint.
 
     Returns:
         Starts of plays that were known: their lines are folded.
@@ -100,7 +99,17 @@ def load_unrefused(cursor: Cursor, batches: Sequence[Batch]) -> Known:
     Raises:
         psycopg2.DataError, psycopg2.IntegrityError: a row was refused; nothing says which.
     """
-    return _load(cursor, batches, frozenset(), [], USUAL)
+    inserted, ids = store_plays(cursor, prepared)
+    for table, columns in COPIED.items():
+        if table == "error_log":
+            links = (NULL if place is None or not ids else ids[place] for _, place in prepared.errors)
+            body = "".join(f"{text}\t{link}\n" for (text, _), link in zip(prepared.errors, links, strict=True))
+            copy_text(cursor, table, _LINKED_ERROR_COLUMNS, body)
+        else:
+            copy_text(cursor, table, columns, prepared.bodies[table])
+    if prepared.sessions:
+        cursor.execute(_SQL["upsert_sessions"], {"sessions": recordset(prepared.sessions)})
+    return _known(prepared.batches, prepared.plays, inserted)
 
 
 def add_runs(cursor: Cursor, batches: Sequence[Batch]) -> None:
@@ -150,65 +159,17 @@ def metric_spans(batches: Iterable[Batch]) -> list[tuple[str, datetime, datetime
     return [(station, *span) for station, spans in sorted(found.items()) for span in joined(spans)]
 
 
-def _load(
-    cursor: Cursor, batches: Sequence[Batch], without: frozenset[LineKey], extra: list[Row], thresholds: Thresholds
-) -> Known:
-    """Store all rows but those of the lines in `without`; gives the starts folded into known plays."""
-    plays = [row for batch in batches for row in batch.plays if not without or (row[-2], row[-1]) not in without]
-    copied = {table: _copied(table, batches, without) for table in COPIED if table != "system_metrics"}
-    copied["dead_letters"] += extra
-    inserted, links = store_plays(cursor, plays, copied["play_ends"], copied["error_log"], thresholds)
-    known = _known(batches, plays, inserted)
-    for table, columns in COPIED.items():
-        if table == "system_metrics":
-            copy_text(cursor, table, columns, "".join(text for batch in batches for text in _metrics(batch, without)))
-        elif table == "error_log":
-            linked = [(*row, link) for row, link in zip(copied[table], links, strict=True)]
-            copy_rows(cursor, table, (*columns, "play_history_id"), linked)
-        else:
-            copy_rows(cursor, table, columns, copied[table])
-    sessions = [session for batch in batches for session in batch.sessions]
-    if sessions:
-        cursor.execute(_SQL["upsert_sessions"], {"sessions": recordset(_latest_sessions(sessions))})
-    return known
-
-
-def _copied(table: str, batches: Sequence[Batch], without: frozenset[LineKey]) -> list[Row]:
-    rows = [row for batch in batches for row in batch.copied[table]]
-    if without and table != "dead_letters":
-        rows = [row for row in rows if _key(table, row) not in without]
-    return rows
-
-
-def _metrics(batch: Batch, without: frozenset[LineKey]) -> list[str]:
-    """A file's metrics as COPY's text, in the order of its lines. Few of them are no plain lines, or all are none."""
-    texts = [text for text in batch.metric_rows if not without or _key_of(text) not in without]
-    others = [line(row) for row in _copied("system_metrics", [batch], without)]
-    if not texts:
-        return others
-    if len(others) <= FEW_METRICS:
-        for text in others:
-            insort(texts, text, key=_key_of)
-        return texts
-    return sorted(texts + others, key=_key_of)
-
-
 def _known(batches: Sequence[Batch], plays: Sequence[Row], inserted: Counter[LineKey]) -> Known:
     """A line may start several plays, and say other things, too: it is folded when nothing of it was stored."""
     said = Counter((row[-2], row[-1]) for row in plays)
     rows = +Counter({key: count - inserted[key] for key, count in said.items()})
     nothing = {key for key in rows if not inserted[key]}
     if nothing:
-        nothing -= {_key(table, row) for table in _KEY_AT for batch in batches for row in batch.copied[table]}
+        nothing -= {key_of_row(table, row) for table in _ROW_TABLES for batch in batches for row in batch.copied[table]}
     missing: Counter[int] = Counter()
     for (generation, _), count in rows.items():
         missing[generation] += count
     return Known(Counter(generation for generation, _ in nothing), missing)
-
-
-def _latest_sessions(sessions: Iterable[dict[str, object]]) -> list[dict[str, object]]:
-    """The last state of each session: one statement may touch a row only once."""
-    return list({session["session_key"]: session for session in sessions}.values())
 
 
 def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
@@ -219,16 +180,15 @@ def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
         refused.append(found)
         _raise_if_systemic(refused, total)
 
-    for table, columns in COPIED.items():
-        if table == "dead_letters":
-            continue
+    for table in _ROW_TABLES:
+        columns = COPIED[table]
         rows = [row for batch in batches for row in batch.copied[table]]
 
         def copy(part: Sequence[Row], table: str = table, columns: Sequence[str] = columns) -> None:
             copy_rows(cursor, table, columns, part)
 
         def key_of(row: Row, table: str = table) -> LineKey:
-            return _key(table, row)
+            return key_of_row(table, row)
 
         _bisect(cursor, rows, copy, key_of, refuse)
     metrics = [row for batch in batches for row in batch.metric_rows]
@@ -236,7 +196,7 @@ def _find_refused(cursor: Cursor, batches: Sequence[Batch]) -> list[Refused]:
     def copy_metrics(part: Sequence[str]) -> None:
         copy_text(cursor, "system_metrics", METRIC_COLUMNS, "".join(part))
 
-    _bisect(cursor, metrics, copy_metrics, _key_of, refuse)
+    _bisect(cursor, metrics, copy_metrics, key_of_text, refuse)
     plays = [row for batch in batches for row in batch.plays]
 
     def upsert(part: Sequence[Row]) -> None:
@@ -281,22 +241,11 @@ def _raise_if_systemic(refused: Sequence[Refused], total: int) -> None:
             )
 
 
-def _key(table: str, row: Row) -> LineKey:
-    generation_at, offset_at = _KEY_AT[table]
-    return row[generation_at], row[offset_at]
-
-
-def _key_of(text: str) -> LineKey:
-    """The line of a row that is COPY's text."""
-    _, generation, offset = text.rsplit("\t", 2)
-    return int(generation), int(offset)
-
-
 def _row_keys(batch: Batch) -> Iterable[LineKey]:
-    for table in _KEY_AT:
+    for table in _ROW_TABLES:
         for row in batch.copied[table]:
-            yield _key(table, row)
-    yield from map(_key_of, batch.metric_rows)
+            yield key_of_row(table, row)
+    yield from map(key_of_text, batch.metric_rows)
     for row in batch.plays:
         yield row[-2], row[-1]
 

@@ -8,7 +8,7 @@ After any error of a commit everything in memory is dropped and read again from 
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from ingest import files
@@ -65,7 +65,7 @@ class Pipeline:
         *,
         wall: Callable[[], datetime],
         monotonic: Callable[[], float],
-        on_commit: Callable[[list[Batch]], None] = lambda _: None,
+        on_commit: Callable[[Sequence[Batch]], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._adopter = adopter

@@ -1,56 +1,48 @@
 """Starts of plays into `play_history`. A play that is known is folded; the bookkeeper derives what follows."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from operator import itemgetter
 
 import msgspec
 import psycopg2.errors
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 (a class under a function's name)
 
 from ingest.batch import PLAY_COLUMNS, LineKey, Row
-from ingest.copying import copy_rows
-from ingest.foreseen import FORESEEN_PLAY_COLUMNS, Thresholds, foresee
+from ingest.copying import copy_text
+from ingest.foreseen import FORESEEN_PLAY_COLUMNS
+from ingest.prepared import Prepared
 from ingest.queries import load
 
 # So many at once are a backlog's, of which hardly one is known: COPY finds out more cheaply than a look at each.
 SURELY_NEW_PLAYS = 50
 
 _SQL = load("ingest", "store.sql")
-_PLAY_KEY = itemgetter(PLAY_COLUMNS.index("station"), PLAY_COLUMNS.index("play_key"))
+_COLUMNS = (*PLAY_COLUMNS, *FORESEEN_PLAY_COLUMNS, "id")
 
 
-def store_plays(
-    cursor: Cursor, plays: Sequence[Row], ends: Iterable[Row], errors: Sequence[Row], thresholds: Thresholds
-) -> tuple[Counter[LineKey], Sequence[int | None]]:
+def store_plays(cursor: Cursor, prepared: Prepared) -> tuple[Counter[LineKey], Sequence[int]]:
     """Store starts.
 
     Of a backlog most plays are new: COPY is several times faster, and refuses them all when one is known.
 
     Args:
         cursor: inside a transaction.
-        plays: rows of PLAY_COLUMNS.
-        ends: rows of `play_ends` that are stored in the same transaction.
-        errors: rows of `error_log`, likewise.
-        thresholds: the bookkeeper's.
+        prepared: them, and what is foreseen of them.
 
     Returns:
-        The inserted ones by line, and the ids of the errors' plays as far as they are foreseen.
+        The inserted ones by line, and the ids of all where what was foreseen holds: where none was known.
     """
-    unforeseen: list[int | None] = [None] * len(errors)
-    in_order = sorted(plays, key=_PLAY_KEY)
-    keys = [_PLAY_KEY(row) for row in in_order]
-    ids = _new_ids(cursor, keys) if plays and len(set(keys)) == len(keys) else []
+    ids = _new_ids(cursor, prepared.play_keys) if prepared.play_texts else []
     if not ids:
-        return upsert_plays(cursor, plays), unforeseen
-    foreseen = foresee(in_order, ids, ends, errors, thresholds)
+        return upsert_plays(cursor, prepared.plays), []
+    body = "".join(f"{text}\t{play_id}\n" for text, play_id in zip(prepared.play_texts, ids, strict=True))
     try:
-        copy_rows(cursor, "play_history", PLAY_COLUMNS + FORESEEN_PLAY_COLUMNS, foreseen.plays)
+        copy_text(cursor, "play_history", _COLUMNS, body)
     except psycopg2.errors.UniqueViolation:
         cursor.execute("ROLLBACK TO SAVEPOINT plays")
-        return upsert_plays(cursor, plays), unforeseen
-    return Counter((row[-2], row[-1]) for row in plays), foreseen.links
+        return upsert_plays(cursor, prepared.plays), []
+    return Counter((row[-2], row[-1]) for row in prepared.plays), ids
 
 
 def _new_ids(cursor: Cursor, keys: Sequence[tuple[str, str]]) -> list[int]:

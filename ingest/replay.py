@@ -19,8 +19,10 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 (a class 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from ingest.database import translate
+from ingest.foreseen import USUAL
 from ingest.loading import Known, load_unrefused, queue_derivation, refusal
 from ingest.originals import Letter, Originals, letter_of
+from ingest.prepared import prepare
 from ingest.queries import load
 from ingest.second_reading import Ready, Remains, ReplaySettings, read_again
 from ingest.store import metric_weeks
@@ -195,7 +197,7 @@ def _store(cursor: Cursor, ready: Sequence[Ready], stored: list[Ready], remains:
         return Known(Counter(), Counter())
     cursor.execute("SAVEPOINT letters")
     try:
-        known = load_unrefused(cursor, [item.batch for item in ready])
+        known = load_unrefused(cursor, prepare([item.batch for item in ready], USUAL))
     except (psycopg2.DataError, psycopg2.IntegrityError) as error:
         cursor.execute("ROLLBACK TO SAVEPOINT letters")
         if len(ready) == 1:

@@ -24,6 +24,7 @@ from ingest.identity import (
 )
 from ingest.instances import LIVE_SECONDS, Instance, Member, as_json, only
 from ingest.loading import add_runs, load_rows, queue_derivation
+from ingest.prepared import Prepared, prepare
 from ingest.queries import load
 from ingest.supervisor import Supervisor
 
@@ -162,7 +163,11 @@ class Store(Member):
         with self._transaction() as cursor:
             cursor.execute(_SQL["note_error"], {"generation": generation, "message": message})
 
-    def commit(self, batches: Sequence[Batch]) -> None:
+    def prepare(self, batches: Sequence[Batch]) -> Prepared:
+        """Make ready what batches store. Any thread may do it, while another one commits."""
+        return prepare(batches, self._thresholds)
+
+    def commit(self, prepared: Prepared) -> None:
         """Make batches durable: all rows and all checkpoints, or nothing.
 
         Raises:
@@ -170,6 +175,7 @@ class Store(Member):
             Fenced: because a newer start of this instance took over.
             DatabaseError: anything else; see its subclasses for what to do.
         """
+        batches = prepared.batches
         self._ensure_partitions(batches)
         new_stations = {name for batch in batches for name in batch.stations} - self._known_stations
         with self._transaction() as cursor:
@@ -180,7 +186,7 @@ class Store(Member):
                     _SQL["add_stations"], {"names": sorted(new_stations), "time_zone": self._instance.time_zone}
                 )
             add_runs(cursor, batches)
-            corrections = load_rows(cursor, batches, self._thresholds)
+            corrections = load_rows(cursor, prepared, self._thresholds)
             for generation in corrections.rows:
                 folded, refused = corrections.folded[generation], corrections.refused[generation]
                 cursor.execute(

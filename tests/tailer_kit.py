@@ -1,7 +1,7 @@
 """A real pipeline over a folder of logs, with clocks of the test's own."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -51,7 +51,7 @@ class Reader:
         batch_bytes: int = 1 << 20,
         line_bytes: int = 65536,
         boot_id: str = "boot",
-        on_commit: Callable[[list[Batch]], None] = lambda _: None,
+        on_commit: Callable[[Sequence[Batch]], None] = lambda _: None,
         look_seconds: float = 0.0,
     ) -> None:
         self.database, self.folder = database, folder

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,8 @@ from fix_postgres import Database
 from ingest_kit import ledger_holds, lines_of, metric, stored_numbers
 from tailer_kit import Reader, open_below
 
-from ingest.batch import Batch
 from ingest.errors import DatabaseUnavailable
+from ingest.prepared import Prepared
 
 
 def text(first: int, last: int) -> str:
@@ -95,11 +94,11 @@ def test_a_database_that_fails_while_a_generation_ends_keeps_no_descriptor(
     commit = reader.store.commit
     failures: list[int] = []
 
-    def fail_once(batches: Sequence[Batch]) -> None:
+    def fail_once(prepared: Prepared) -> None:
         if not failures:
-            failures.append(len(batches))
+            failures.append(len(prepared.batches))
             raise DatabaseUnavailable("gone for a moment")
-        commit(batches)
+        commit(prepared)
 
     monkeypatch.setattr(reader.store, "commit", fail_once)
     reader.sync()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ingest.bookkeeper import Bookkeeper
 from ingest.foreseen import USUAL
 from ingest.loading import load_rows, queue_derivation
+from ingest.prepared import prepare
 from logging_module.config import LoggingConfig
 
 BEGAN = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -49,7 +50,7 @@ def arrive(database: Database, lines: list[dict[str, Any]], generation: int = 1)
     """One commit of some lines."""
     batch = batch_of("json", [json.dumps(line).encode() for line in lines], generation)
     with closing(database.connect()) as connection, connection, connection.cursor() as cursor:
-        load_rows(cursor, [batch], USUAL)
+        load_rows(cursor, prepare([batch], USUAL), USUAL)
         queue_derivation(cursor, [batch])
 
 

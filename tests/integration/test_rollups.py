@@ -21,9 +21,10 @@ from station_kit import Station
 
 from ingest.batch import COPIED, Batch, Move
 from ingest.bookkeeper import Bookkeeper
-from ingest.foreseen import Thresholds
+from ingest.foreseen import USUAL, Thresholds
 from ingest.identity import Fingerprint
 from ingest.loading import load_rows, metric_spans, queue_derivation
+from ingest.prepared import prepare
 from ingest.queries import load
 from ingest.spans import clusters
 from logging_module import RadioLogger
@@ -121,7 +122,7 @@ def batch_of(samples: Iterable[Sample]) -> Batch:
 def arrive(cursor: Cursor, samples: Iterable[Sample]) -> None:
     """As a commit of the daemon stores them."""
     batch = batch_of(samples)
-    load_rows(cursor, [batch])
+    load_rows(cursor, prepare([batch], USUAL), USUAL)
     queue_derivation(cursor, [batch])
 
 

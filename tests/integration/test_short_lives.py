@@ -1,6 +1,7 @@
 """A daemon that never lives for long: each of its lives gets on, and its first steps are small."""
 
 import os
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class Death(Exception):
 def live(database: Database, folder: Path) -> bool:
     """One life, as short as one can be that stores anything; gives whether it died of that."""
 
-    def die(_batches: list[Batch]) -> None:
+    def die(_batches: Sequence[Batch]) -> None:
         raise Death
 
     reader = Reader(database, folder, on_commit=die)

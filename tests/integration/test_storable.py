@@ -23,7 +23,9 @@ from ingest.batch import (
     RESOLUTION_COLUMNS,
     Batch,
 )
+from ingest.foreseen import USUAL
 from ingest.loading import load_rows
+from ingest.prepared import prepare
 
 TABLES = {
     "system_metrics": (models.SystemMetric, METRIC_COLUMNS),
@@ -40,7 +42,7 @@ def store(database: Database, batch: Batch) -> None:
     connection = database.connect()
     try:
         with connection.cursor() as cursor:
-            corrections = load_rows(cursor, [batch])
+            corrections = load_rows(cursor, prepare([batch], USUAL), USUAL)
             assert not corrections.refused
             for table in TABLES:
                 cursor.execute(f"SELECT * FROM {table}")
@@ -143,7 +145,8 @@ def test_what_is_said_is_what_is_stored(database: Database) -> None:
     }  # fmt: skip
     connection = database.connect()
     with connection, connection.cursor() as cursor:
-        load_rows(cursor, [batch_of("json", [json.dumps(said).encode()])])
+        batch = batch_of("json", [json.dumps(said).encode()])
+        load_rows(cursor, prepare([batch], USUAL), USUAL)
         cursor.execute(
             "SELECT timestamp, metric_name, metric_value, unit, service, station, host, metadata, time_quality"
             " FROM system_metrics"

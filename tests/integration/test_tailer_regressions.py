@@ -3,7 +3,6 @@
 import gzip
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,8 @@ from ingest_kit import ledger_holds, lines_of, metric, read_once, stored_numbers
 from logs_kit import Logs
 from tailer_kit import Reader, open_below
 
-from ingest.batch import Batch
 from ingest.errors import DatabaseError
+from ingest.prepared import Prepared
 
 
 def test_a_file_rewritten_to_its_very_size_is_not_finished_before_it_is_read(reader: Reader, folder: Path) -> None:
@@ -218,8 +217,8 @@ def test_what_is_appended_while_a_file_is_being_finished_is_read(reader: Reader,
     reader.sync()
     commit = reader.store.commit
 
-    def appending(batches: Sequence[Batch]) -> None:
-        commit(batches)
+    def appending(prepared: Prepared) -> None:
+        commit(prepared)
         with rotated.open("a") as file:
             file.write(lines_of(metric(2)))
 

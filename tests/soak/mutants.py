@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -18,15 +18,15 @@ from typing import Any, NamedTuple
 import psycopg2
 
 from ingest import adoption, follower, store
-from ingest.batch import COPIED, METRIC_COLUMNS, Batch
+from ingest.batch import Batch
 from ingest.cli import main as radiolog
-from ingest.copying import copy_rows, copy_text
 from ingest.follow import New, Read
 from ingest.follower import Follower
 from ingest.foreseen import Thresholds
 from ingest.identity import Fingerprint, fingerprint
-from ingest.loading import load_rows
+from ingest.loading import load_rows, load_unrefused
 from ingest.pipeline import Pipeline
+from ingest.prepared import Prepared, prepare
 from ingest.store import Store
 from soak.campaign import Plan, Result, run
 
@@ -40,11 +40,11 @@ def offset_first() -> None:
     """The offset is committed before the rows, which come in a transaction of their own."""
     whole = Store.commit
 
-    def commit(self: Store, batches: Sequence[Batch]) -> None:
+    def commit(self: Store, prepared: Prepared) -> None:
         with self._transaction() as cursor:
-            for batch in sorted(batches, key=lambda batch: (batch.move.generation, batch.move.version)):
+            for batch in sorted(prepared.batches, key=lambda batch: (batch.move.generation, batch.move.version)):
                 self._advance(cursor, batch)
-        _without_advance(whole, self, batches)
+        _without_advance(whole, self, prepared)
 
     _replace(Store, "commit", commit)
 
@@ -53,10 +53,10 @@ def rows_first() -> None:
     """The rows are committed before the offset, which comes in a transaction of its own."""
     whole = Store.commit
 
-    def commit(self: Store, batches: Sequence[Batch]) -> None:
-        _without_advance(whole, self, batches)
+    def commit(self: Store, prepared: Prepared) -> None:
+        _without_advance(whole, self, prepared)
         with self._transaction() as cursor:
-            for batch in sorted(batches, key=lambda batch: (batch.move.generation, batch.move.version)):
+            for batch in sorted(prepared.batches, key=lambda batch: (batch.move.generation, batch.move.version)):
                 self._advance(cursor, batch)
             time.sleep(WIDENED_SECONDS)
 
@@ -139,15 +139,15 @@ def memory_kept() -> None:
 def bad_batch_swallowed() -> None:
     """A row that PostgreSQL refuses takes its whole batch with it, as ON CONFLICT DO NOTHING would."""
 
-    def load_or_not(cursor: Any, batches: Sequence[Batch], thresholds: Thresholds) -> Any:
+    def load_or_not(cursor: Any, prepared: Prepared, thresholds: Thresholds) -> Any:
         cursor.execute("SAVEPOINT mutant")
         try:
-            _plain_copy(cursor, batches)
+            load_unrefused(cursor, prepared)
         except (psycopg2.DataError, psycopg2.IntegrityError):
             cursor.execute("ROLLBACK TO SAVEPOINT mutant")
-            return load_rows(cursor, [], thresholds)
+            return load_rows(cursor, prepare([], thresholds), thresholds)
         cursor.execute("ROLLBACK TO SAVEPOINT mutant")
-        return load_rows(cursor, batches, thresholds)
+        return load_rows(cursor, prepared, thresholds)
 
     _replace(store, "load_rows", load_or_not)
 
@@ -278,24 +278,18 @@ def _edit_sql(name: str, old: str, new: str) -> None:
     store._SQL[name] = store._SQL[name].replace(old, new)
 
 
-def _without_advance(commit: Callable[..., None], self: Store, batches: Sequence[Batch]) -> None:
+def _without_advance(commit: Callable[..., None], self: Store, prepared: Prepared) -> None:
     """The rest of a commit, in a transaction that takes long: so that what comes within is met."""
 
     def wait(cursor: Any, _batch: Batch) -> None:
         cursor.execute("SELECT 1")
-        time.sleep(WIDENED_SECONDS / len(batches))
+        time.sleep(WIDENED_SECONDS / len(prepared.batches))
 
     self._advance = wait  # type: ignore[method-assign, assignment]
     try:
-        commit(self, batches)
+        commit(self, prepared)
     finally:
         del self._advance  # the class's own again
-
-
-def _plain_copy(cursor: Any, batches: Sequence[Batch]) -> None:
-    for table, columns in COPIED.items():
-        copy_rows(cursor, table, columns, [row for batch in batches for row in batch.copied[table]])
-    copy_text(cursor, "system_metrics", METRIC_COLUMNS, "".join(row for batch in batches for row in batch.metric_rows))
 
 
 def main() -> int:
