@@ -108,7 +108,7 @@ class LoggingConfig(BaseModel):
     rotate_wait_seconds: float = 5.0
     sweep_interval_seconds: float = 2.0
     polling: bool = False
-    batch_rows: int = 20_000
+    batch_rows: int = 10_000
     batch_bytes: int = 8_388_608
     auto_resolve_days: int = 30
     dead_letter_retention_days: int = 90
