@@ -26,7 +26,7 @@ from ingest.supervisor import Supervisor
 
 # Of a backlog each stands for thousands of plays.
 ENTRIES_AT_ONCE = 20
-# A backfill's worth of plays: the planner is told how large the tables are, again when twice as many were derived.
+# A backfill's worth of plays. The planner is told how large the tables are when as many were derived as it knows of.
 ANALYZE_FROM_PLAYS = 200
 MERGE_WITHIN = timedelta(minutes=10)
 # One statement may derive a year of plays.
@@ -72,7 +72,7 @@ class Bookkeeper:
         self._connection: Connection | None = None
         self._monotonic = monotonic
         self._rolled_up_at = float("-inf")
-        self._plays = self._analyze_at_plays = 0
+        self._plays = 0  # derived since the planner was told how many there are
 
     def work(self) -> int:
         """Take the next entries and derive what follows from them.
@@ -209,6 +209,12 @@ class Bookkeeper:
         return len(entries)
 
     @staticmethod
+    def _known_plays(cursor: Cursor) -> float:
+        cursor.execute(_SQL["known_plays"])
+        row = cursor.fetchone()
+        return row[0] if row is not None else 0.0
+
+    @staticmethod
     def _touched(cursor: Cursor, span: Span) -> list[int]:
         cursor.execute(_SQL["touched_plays"], span._asdict())
         return [row[0] for row in cursor.fetchall()]
@@ -218,9 +224,9 @@ class Bookkeeper:
         self._plays += len(plays)
         if len(plays) > ANALYZE_FROM_PLAYS:
             cursor.execute(_SQL["memory"])
-            if self._plays >= self._analyze_at_plays:
+            if self._plays >= self._known_plays(cursor):
                 cursor.execute(_SQL["analyze"])
-                self._analyze_at_plays = 2 * self._plays
+                self._plays = 0
         cursor.execute(_SQL["derive_ends"], parameters)
         cursor.execute(_SQL["resolve_errors"], parameters)
         cursor.execute(_SQL["link_errors"], parameters)

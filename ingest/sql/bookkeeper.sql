@@ -9,6 +9,10 @@ SELECT pg_try_advisory_xact_lock(7240151803603)
 -- name: plan_for_indexes
 SET LOCAL enable_seqscan = off
 
+-- As the planner believes.
+-- name: known_plays
+SELECT reltuples FROM pg_class WHERE oid = 'play_history'::regclass
+
 -- What the joins below go by; of the other columns autovacuum takes care.
 -- name: analyze
 ANALYZE play_history (station, started_at, play_id), play_ends, error_log (station, timestamp, play_id, play_history_id),
